@@ -1,0 +1,1 @@
+"""The product's own words and rules: pure, synchronous, no I/O."""

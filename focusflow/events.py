@@ -1,0 +1,129 @@
+"""What does the rest of the program announce, and who hears it?
+
+Events are hints that something changed; the store is the truth. A slow listener loses the oldest events, never blocks the teller.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio
+
+from focusflow.domain.jobs import JobId, LogLine, Status, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsAdded:
+    """Discovery committed new jobs, ready to be looked at."""
+
+    job_ids: tuple[JobId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanged:
+    """A job's row was committed with these values; read the store for the rest."""
+
+    job_id: JobId
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """How far a running step is; not stored."""
+
+    job_id: JobId
+    step: Step
+    done: int
+    total: int | None
+    """In the step's own unit (bytes, polls, characters); None: unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryText:
+    """More of a summary arrived from the model; not stored until it is whole."""
+
+    job_id: JobId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLogged:
+    """A line was added to a job's log."""
+
+    line: LogLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlChanged:
+    """The pause flag, an override or the capacity was committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopTicked:
+    """One of the supervisor's loops finished a tick."""
+
+    loop: str
+    """`discovery`, `processor`, `watchdog`, `housekeeping`."""
+    at: datetime
+    error: str | None
+    failures_in_a_row: int
+    summary: str
+
+
+Event = JobsAdded | JobChanged | JobProgress | SummaryText | JobLogged | ControlChanged | LoopTicked
+
+
+class Subscription:
+    """One listener's queue; iterate it to receive events."""
+
+    def __init__(self, limit: int) -> None:
+        self._events: deque[Event] = deque(maxlen=limit)
+        self._arrived = anyio.Event()
+        self.dropped = 0
+        """How many events were lost because the listener was slow; re-read the store when it grows."""
+
+    def put(self, event: Event) -> None:
+        if len(self._events) == self._events.maxlen:
+            self.dropped += 1
+        self._events.append(event)
+        self._arrived.set()
+
+    async def get(self) -> Event:
+        """Wait for the next event."""
+        while not self._events:
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
+        return self._events.popleft()
+
+    def drain(self) -> list[Event]:
+        """Return everything that has arrived, without waiting."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            yield await self.get()
+
+
+class Bus:
+    """Hands each event to every listener, at once and without waiting for any."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    def publish(self, event: Event) -> None:
+        for subscription in self._subscriptions:
+            subscription.put(event)
+
+    @contextmanager
+    def subscribe(self, *, limit: int = 10_000) -> Iterator[Subscription]:
+        """Listen while the context lasts."""
+        subscription = Subscription(limit)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)

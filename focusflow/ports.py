@@ -1,0 +1,683 @@
+"""Every seam of the program on one page: who needs what from whom. Named after the consumer's needs.
+
+Instants are aware UTC datetimes, durations seconds, money integer micro-dollars. Every method of a provider raises only
+`focusflow.errors`; every store method that takes a `Claim` raises `LostClaim` when the job is no longer ours, and then wrote nothing.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from focusflow.domain.jobs import (
+    Attempt,
+    Claim,
+    Direction,
+    DurationSource,
+    Job,
+    JobId,
+    LogLine,
+    Outcome,
+    SkippedBy,
+    Status,
+    Step,
+)
+from focusflow.domain.transcript import Transcript
+from focusflow.errors import HoldKind
+
+# ---------------------------------------------------------------------------------------------------------------- clock
+
+
+class Clock(Protocol):
+    """Time, injected: the system's in the program, a hand-moved one in tests."""
+
+    def now(self) -> datetime:
+        """The instant, aware and UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass."""
+
+
+# --------------------------------------------------------------------------------------------------------------- source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file as its source describes it: audio, sidecar or anything else. Folders never get here."""
+
+    file_id: str
+    name: str
+    parent_id: str | None
+    mime_type: str | None
+    size: int | None
+    md5: str | None
+    owners: tuple[str, ...]
+    """E-mail addresses; empty where the source has no owners (a shared drive, a local folder)."""
+    created_at: datetime | None
+    modified_at: datetime | None
+    web_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePage:
+    """A piece of what changed. Commit its effects together with its cursor: then a crash repeats at most one page."""
+
+    files: tuple[SourceFile, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Ids of files that were trashed, deleted or are no longer shared with us."""
+    cursor: str
+    """Where to go on after this page; opaque to everyone but the source."""
+    more: bool
+    """False on the last page: until something changes there is nothing further."""
+    listing: bool = False
+    """True while this is a full listing of what exists rather than a feed of changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """A recording on our disk, whole and verified."""
+
+    path: Path
+    size: int
+    md5: str
+
+
+class Source(Protocol):
+    """Where recordings come from."""
+
+    name: str
+
+    def pages(self, cursor: str | None) -> AsyncIterator[SourcePage]:
+        """Yield what changed since *cursor*; None lists everything first.
+
+        Raises `CursorExpired` when the place is no longer known, `SourceError` for anything else.
+        """
+
+    async def read_small(self, file_id: str, *, limit: int = 65_536) -> bytes:
+        """Return a small file's content, at most *limit* bytes. Raises `Permanent` when it is gone, else `Transient`."""
+
+    async def download(
+        self, file_id: str, target: Path, *, expected_md5: str | None, progress: Callable[[int, int | None], None]
+    ) -> Downloaded:
+        """Stream the recording to *target*, resuming what is already there, in constant memory.
+
+        A file that changes meanwhile is fetched anew. Raises `Permanent` when it is gone or may not be read,
+        `Held` for credentials, `Transient` otherwise.
+        """
+
+    async def check(self) -> Sequence[str]:
+        """Return what is wrong with the set-up, one sentence each; empty when recordings can be read."""
+
+
+# ---------------------------------------------------------------------------------------------------------- transcriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptReady:
+    """The transcript is finished and paid for."""
+
+    raw: bytes
+    """The vendor's own JSON, to be stored before anyone tries to understand it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptPending:
+    """Not finished; ask again."""
+
+    state: str
+    retry_after: float | None = None
+    """Seconds the service asked us to wait, if it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptFailed:
+    """The transcriber could not do it. Nothing was charged."""
+
+    reason: str
+    permanent: bool
+    """True when the same audio would fail again."""
+
+
+TranscriptState = TranscriptReady | TranscriptPending | TranscriptFailed
+
+
+class Transcriber(Protocol):
+    """Turns audio into words, for money."""
+
+    name: str
+
+    async def upload(self, audio: Path, *, progress: Callable[[int, int | None], None]) -> str:
+        """Send the audio and return a reference to it that is unique to this upload. Costs nothing."""
+
+    async def submit(self, upload_ref: str, *, language: str | None = None) -> str:
+        """Order a transcript of the upload and return its id. This is what is paid for.
+
+        Raises `Ambiguous` when the order may have been taken.
+        """
+
+    async def find(self, upload_ref: str, *, since: datetime) -> str | None:
+        """Return the id of a transcript ordered for this upload since then, or None if there is none."""
+
+    async def poll(self, transcript_id: str) -> TranscriptState:
+        """Ask once. A request that fails is `TranscriptPending`; an unknown id is `TranscriptFailed`."""
+
+    def parse(self, raw: bytes) -> Transcript:
+        """Understand a stored answer, tolerantly. Slow for long calls: call it in a thread. Raises `Permanent`."""
+
+    async def delete(self, transcript_id: str) -> None:
+        """Delete audio and transcript at the vendor. Deleting twice is fine."""
+
+    async def check(self) -> Sequence[str]:
+        """Return what is wrong with the set-up, one sentence each."""
+
+
+# ----------------------------------------------------------------------------------------------------------- summarizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """What a language model's answer was billed for."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer; a cut one is an error, not a completion."""
+
+    text: str
+    model: str
+    """The model that answered, as the service names it."""
+    usage: TokenUsage | None
+    """None when the server did not say: the estimate then stands, marked."""
+    request_id: str | None
+    service_tier: str | None
+
+
+class Summarizer(Protocol):
+    """A language model that writes text from text."""
+
+    name: str
+    model: str
+
+    async def complete(self, *, instructions: str, text: str, on_text: Callable[[str], None]) -> Completion:
+        """Answer *text* by *instructions*; *on_text* hears each piece as it arrives.
+
+        Raises `UnfinishedAnswer` (a `Transient` that tells what it cost), `Held`, `Transient` or `Permanent`.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Estimate the tokens of *text*, never too low by much."""
+
+    def context_tokens(self) -> int:
+        """How many tokens of input the model takes."""
+
+    async def check(self) -> Sequence[str]:
+        """Return what is wrong with the set-up, one sentence each."""
+
+
+# ----------------------------------------------------------------------------------------------------------------- sink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is to be found at the sink for one call."""
+
+    key: str
+    """Unique for the job, for ever: by it a page is found again after a crash."""
+    title: str
+    contact_name: str | None
+    contact_number: str | None
+    direction: Direction | None
+    call_type: str | None
+    call_at: datetime | None
+    """UTC; `time_zone` says how people there read it."""
+    time_zone: str
+    duration_seconds: float | None
+    web_url: str | None
+    file_name: str
+    language: str | None
+    summary_markdown: str
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRef:
+    """Where the sink put a page."""
+
+    ref: str
+    url: str | None
+
+
+class Sink(Protocol):
+    """Where finished calls go."""
+
+    name: str
+
+    async def find(self, key: str) -> PageRef | None:
+        """Look for the page made for *key*, patiently enough that a page just made is seen."""
+
+    async def create(self, page: Page) -> PageRef:
+        """Make the page, its body perhaps incomplete. Raises `Ambiguous` when it may exist now."""
+
+    async def fill(self, ref: str, page: Page, *, memo: str | None, remember: Callable[[str], Awaitable[None]]) -> None:
+        """Make properties and body what they should be; safe to repeat after a crash at any point.
+
+        *memo* is the sink's own note of what it wrote, *remember* commits a new one; what a person added stays.
+        Raises `PageGone` when the page was deleted.
+        """
+
+    async def check(self) -> Sequence[str]:
+        """Return what is wrong with the set-up, one sentence each."""
+
+
+# ---------------------------------------------------------------------------------------------------- store: discovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A recording as discovery understood it, ready to be stored."""
+
+    file: SourceFile
+    recorder: str | None
+    contact_name: str | None
+    contact_number: str | None
+    direction: Direction | None
+    call_type: str | None
+    call_at: datetime | None
+    skip_reason: str | None = None
+    """Set when the rules, or an unreadable name, already say that it will not be done."""
+    skipped_by: SkippedBy | None = None
+    duration_seconds: float | None = None
+    duration_source: DurationSource | None = None
+    estimate_micros: int | None = None
+    hold_until: datetime | None = None
+    """Until then its sidecar is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorbed:
+    """What a page changed."""
+
+    added: tuple[JobId, ...]
+    updated: tuple[JobId, ...]
+    twins: tuple[JobId, ...]
+
+
+class Inbox(Protocol):
+    """What discovery needs of the store."""
+
+    async def cursor(self, source: str) -> str | None: ...
+
+    async def absorb(
+        self,
+        source: str,
+        arrivals: Sequence[Arrival],
+        sidecars: Sequence[SourceFile],
+        gone: Sequence[str],
+        *,
+        cursor: str,
+        now: datetime,
+        skip_twins: bool,
+    ) -> Absorbed:
+        """Store a page and the place after it in one transaction; a page seen before changes nothing."""
+
+    async def unmeasured(self, *, limit: int, now: datetime) -> Sequence[Job]:
+        """Return discovered jobs of unknown duration that have a sidecar, or whose wait for one is over."""
+
+    async def measured(
+        self,
+        job_id: JobId,
+        *,
+        duration_seconds: float,
+        duration_source: DurationSource,
+        direction: Direction | None,
+        contact_number: str | None,
+        estimate_micros: int | None,
+        skip_reason: str | None,
+        now: datetime,
+    ) -> None:
+        """Record what a sidecar (or a guess) said of a job that still rests; *skip_reason*: the rules now refuse it."""
+
+    async def rules_fingerprint(self) -> str | None: ...
+
+    async def judged(self, *, after: JobId | None, limit: int) -> Sequence[Job]:
+        """Return, by id, resting jobs that the rules may decide about: discovered, and skipped by rule or name."""
+
+    async def rejudge(self, verdicts: Mapping[JobId, str | None], *, fingerprint: str | None, now: datetime) -> None:
+        """Skip (with a reason) or take back (None) the jobs; *fingerprint*, given with the last of them, is kept."""
+
+    async def first_started_at(self, now: datetime) -> datetime:
+        """The instant of this database's first start; *now* becomes it if there was none."""
+
+
+# --------------------------------------------------------------------------------------------------- store: processing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimLimits:
+    """How much may be claimed now. The store enforces all of it inside the claim's own transaction."""
+
+    batch: int
+    newest_first: bool
+    day_start: datetime
+    """Local midnight, as an instant."""
+    day_max_jobs: int | None
+    minute_max_jobs: int | None
+    day_max_micros: int | None
+    """Settled plus reserved since `day_start`, with the new claims' estimates, never exceeds it."""
+    ids: tuple[JobId, ...] | None = None
+    """Only these; None: any."""
+
+
+class Queue(Protocol):
+    """What the processor and the watchdog need of the store."""
+
+    async def claim(
+        self, limits: ClaimLimits, *, token: str, claimed_by: str, now: datetime, lease_until: datetime
+    ) -> Sequence[Claim]:
+        """Take at most `limits.batch` due jobs, reserve their estimates and return them, in order. Atomic."""
+
+    async def heartbeat(self, token: str, *, now: datetime, lease_until: datetime) -> frozenset[JobId]:
+        """Extend every lease of *token* and return the jobs that are still ours."""
+
+    async def reclaim_expired(self, *, now: datetime, max_rescues: int) -> Sequence[JobId]:
+        """Return jobs whose lease ran out to rest; one rescued more than *max_rescues* times fails instead."""
+
+    async def requeue_due(self, *, now: datetime) -> int:
+        """Move failed jobs whose retry is due back to discovered."""
+
+    async def next_due_at(self, *, now: datetime) -> datetime | None:
+        """The earliest instant at which a waiting or failed job comes back by itself; None: none does."""
+
+    async def instance_seen(self, token: str, *, name: str, now: datetime, details: Mapping[str, str]) -> None: ...
+
+    async def instance_gone(self, token: str) -> None: ...
+
+    async def prune(self, *, events_before: datetime, now: datetime) -> int:
+        """Delete old log lines and dead instances; return how many rows went."""
+
+    async def optimize(self) -> None:
+        """Checkpoint and analyse; call it when idle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a paid step really cost."""
+
+    provider: str
+    model: str | None
+    actual_micros: int | None
+    """None: unpriced, or usage unknown; the estimate then stands."""
+    usage_known: bool
+    usage: Mapping[str, object]
+    external_ref: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One version of a call's summary."""
+
+    markdown: str
+    title: str
+    model: str
+    prompt_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """A job's artifacts; each that is there need not be paid for again."""
+
+    raw_transcript: bytes | None
+    transcript: Transcript | None
+    summary: Summary | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How far one job is at one sink."""
+
+    sink: str
+    intent_at: datetime | None = None
+    """Committed just before a page is made; with no `ref` it means: look before making one."""
+    ref: str | None = None
+    url: str | None = None
+    memo: str | None = None
+    error: str | None = None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    """When it is tried again by itself; None: never, or not needed."""
+    delivered_at: datetime | None = None
+
+
+class JobRecord(Protocol):
+    """What the pipeline needs of the store: each step's facts, committed before the next thing happens."""
+
+    async def documents(self, job_id: JobId) -> Documents: ...
+
+    async def begin(self, claim: Claim, step: Step, *, now: datetime) -> int:
+        """Open an attempt at *step*, move the job to the status it has during it, return the attempt's id."""
+
+    async def end(
+        self,
+        claim: Claim,
+        attempt_id: int,
+        outcome: Outcome,
+        *,
+        error: str | None = None,
+        now: datetime,
+    ) -> None:
+        """Close an attempt without moving the job."""
+
+    async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime) -> None: ...
+
+    async def intend_submit(self, claim: Claim, *, now: datetime) -> None: ...
+
+    async def submitted(self, job_id: JobId, transcript_id: str, *, now: datetime) -> None:
+        """Record a paid order's id. A fact about money: written even if the claim was lost meanwhile."""
+
+    async def forget_order(self, claim: Claim, *, keep_upload: bool, now: datetime) -> None:
+        """Clear intent and id of an order that is known not to exist or to have failed unpaid."""
+
+    async def keep_raw_transcript(self, job_id: JobId, raw: bytes, *, now: datetime) -> None:
+        """Store the vendor's answer as it came. Never fenced."""
+
+    async def transcribed(
+        self,
+        claim: Claim,
+        attempt_id: int | None,
+        transcript: Transcript,
+        settlement: Settlement | None,
+        *,
+        now: datetime,
+    ) -> None:
+        """Store the transcript, settle its charge, close the attempt: transcribing -> transcribed."""
+
+    async def summarized(
+        self, claim: Claim, attempt_id: int | None, summary: Summary, settlement: Settlement | None, *, now: datetime
+    ) -> None:
+        """Store a new summary version, settle its charge, close the attempt. The job stays `summarizing`."""
+
+    async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
+        """Record what was charged although the step failed. Never fenced."""
+
+    async def deliveries(self, job_id: JobId) -> Sequence[Delivery]: ...
+
+    async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime) -> None:
+        """Store how far a sink is. Never fenced: a page that exists must not be forgotten."""
+
+    async def complete(self, claim: Claim, *, now: datetime) -> None:
+        """syncing -> completed; releases what was reserved and not spent, and the lease."""
+
+    async def give_back(self, claim: Claim, *, now: datetime, note: str) -> None:
+        """Back to discovered, lease released, open attempts cancelled, unspent reservations released."""
+
+    async def hold(self, claim: Claim, kind: HoldKind, reason: str, *, until: datetime, now: datetime) -> None:
+        """As `give_back`, not claimed before *until*; open attempts end as held."""
+
+    async def fail(
+        self, claim: Claim, step: Step, error: str, *, retry_at: datetime | None, counts: bool, now: datetime
+    ) -> None:
+        """-> failed, with one sentence; tried again at *retry_at* (None: never); *counts* raises `retry_count`."""
+
+    async def skip(self, claim: Claim, reason: str, by: SkippedBy, *, now: datetime) -> None:
+        """Give the job back and skip it: what was learnt after the download says that it must not be paid for."""
+
+    async def measured_file(
+        self, claim: Claim, duration_seconds: float, source: DurationSource, *, now: datetime
+    ) -> None: ...
+
+    async def due_deliveries(self, *, limit: int, now: datetime) -> Sequence[tuple[Job, Delivery]]:
+        """Return completed jobs whose sink is to be tried again now."""
+
+    async def log(
+        self, job_id: JobId, level: str, message: str, *, step: Step | None = None, now: datetime
+    ) -> None: ...
+
+
+# -------------------------------------------------------------------------------------------------- store: the screen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlState:
+    """What people asked for; it lives in the store, so it survives a restart and works from another terminal."""
+
+    paused: bool = False
+    paused_at: datetime | None = None
+    capacity: int | None = None
+    """Parallel jobs per instance; None: as configured."""
+    discover_requested_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a list shows."""
+
+    statuses: tuple[Status, ...] = ()
+    """Empty: all."""
+    search: str = ""
+    """Contact, number or file name contains it; or transcript and summary by full text."""
+    held_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """A job and how far its sinks are: what a list shows."""
+
+    job: Job
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRow:
+    """One line of the ledger."""
+
+    id: int
+    job_id: JobId
+    step: Step
+    state: str
+    """`reserved`, `settled` or `released`."""
+    provider: str | None
+    model: str | None
+    estimate_micros: int | None
+    actual_micros: int | None
+    usage_known: bool
+    usage: Mapping[str, object]
+    external_ref: str | None
+    reserved_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """Everything known about one job."""
+
+    row: JobRow
+    documents: Documents
+    attempts: tuple[Attempt, ...]
+    charges: tuple[ChargeRow, ...]
+    events: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """Money since an instant."""
+
+    jobs: int
+    """How many were claimed."""
+    settled_micros: int
+    reserved_micros: int
+    unpriced: int
+    """How many charges have no price."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A FocusFlow that works on this database."""
+
+    token: str
+    name: str
+    started_at: datetime
+    seen_at: datetime
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """The numbers on the front page."""
+
+    counts: Mapping[Status, int]
+    """Every status, zeros included."""
+    held: int
+    due: int
+    """Discovered and claimable now."""
+    failures_by_step: Mapping[Step, int]
+    average_seconds_by_step: Mapping[Step, float]
+    today: Spending
+    month: Spending
+    control: ControlState
+    instances: tuple[Instance, ...]
+
+
+class Control(Protocol):
+    """What the screen and the command line may ask for: about ten verbs, each kept in the store."""
+
+    async def stats(self, *, now: datetime, day_start: datetime, month_start: datetime) -> Stats: ...
+
+    async def jobs(
+        self, filter: JobFilter, *, limit: int, before: tuple[datetime, JobId] | None = None
+    ) -> Sequence[JobRow]:
+        """One page, newest discovered first, after the row with that `(discovered_at, id)`."""
+
+    async def find(self, prefix: str) -> Sequence[JobId]:
+        """Return the ids that start with *prefix*, at most a handful."""
+
+    async def detail(self, job_id: JobId, *, events: int = 500) -> JobDetail | None: ...
+
+    async def control(self) -> ControlState: ...
+
+    async def pause(self, *, now: datetime) -> None: ...
+
+    async def resume(self, *, now: datetime) -> None: ...
+
+    async def set_capacity(self, capacity: int | None, *, now: datetime) -> None: ...
+
+    async def request_discovery(self, *, now: datetime) -> None: ...
+
+    async def process(self, job_ids: Sequence[JobId], *, from_step: Step | None, now: datetime) -> Sequence[JobId]:
+        """Ask for the jobs now, whatever the rules say; *from_step* forgets that step's artifact and all after it."""
+
+    async def retry(self, job_ids: Sequence[JobId] | None, *, now: datetime) -> Sequence[JobId]:
+        """Put failed jobs (None: all of them) back in the queue; completed ones with a failed sink are synced again."""
+
+    async def cancel(self, job_ids: Sequence[JobId], *, now: datetime) -> Sequence[JobId]:
+        """Take running jobs back from their worker; what is paid for stays."""
+
+    async def skip_jobs(self, job_ids: Sequence[JobId], *, reason: str, now: datetime) -> Sequence[JobId]: ...
+
+    async def unskip(self, job_ids: Sequence[JobId], *, now: datetime) -> Sequence[JobId]: ...
