@@ -532,8 +532,14 @@ class JobRecord(Protocol):
         self, claim: Claim, duration_seconds: float, source: DurationSource, *, now: datetime
     ) -> None: ...
 
-    async def due_deliveries(self, *, limit: int, now: datetime) -> Sequence[tuple[Job, Delivery]]:
-        """Return completed jobs whose sink is to be tried again now."""
+    async def take_due_deliveries(
+        self, *, limit: int, now: datetime, again_at: datetime
+    ) -> Sequence[tuple[Job, Delivery]]:
+        """Return completed jobs whose sink is to be tried again now, each to one caller only.
+
+        Taking one moves its `next_attempt_at` to *again_at*, so that a crash loses nothing.
+        """
+        ...
 
     async def log(
         self, job_id: JobId, level: str, message: str, *, step: Step | None = None, now: datetime
@@ -676,7 +682,7 @@ class Control(Protocol):
         """Put failed jobs (None: all of them) back in the queue; completed ones with a failed sink are synced again."""
 
     async def cancel(self, job_ids: Sequence[JobId], *, now: datetime) -> Sequence[JobId]:
-        """Take running jobs back from their worker; what is paid for stays."""
+        """Take running jobs from their worker: they fail with a sentence that says so; what is paid for stays."""
 
     async def skip_jobs(self, job_ids: Sequence[JobId], *, reason: str, now: datetime) -> Sequence[JobId]: ...
 
