@@ -50,6 +50,8 @@ class Service(ABC):
     def __init__(self, *, clock: UnixClock, bill: Bill) -> None:
         self.clock = clock
         self.bill = bill
+        self.root_url = ""
+        """`http://127.0.0.1:PORT` once the server runs, without the prefix."""
 
     @abstractmethod
     def routes(self) -> Iterable[web.RouteDef]:
