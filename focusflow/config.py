@@ -1,0 +1,627 @@
+"""What did the user set, where, and is it right?
+
+Defaults < config.yaml < environment < flags. This module is the only reader of the environment. Every problem is reported at once,
+each with the place it came from, its key and the nearest valid one.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from focusflow.domain.jobs import Direction
+from focusflow.errors import ConfigError
+
+
+def _comma_separated(value: object) -> object:
+    """Let `a, b` stand for a list, as the environment has no lists."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _nothing_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _five_fields(expression: str) -> str:
+    from cronsim import CronSim, CronSimError
+
+    try:
+        CronSim(expression, datetime(2026, 1, 1))
+    except CronSimError as exc:
+        raise ValueError(f"{expression!r} is not a cron expression of five fields, such as */5 * * * *") from exc
+    return expression
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"{name!r} is not a time zone; write it like Australia/Melbourne") from exc
+    return name
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is not an address; write it like https://api.example.com")
+    return url.rstrip("/")
+
+
+type_checked = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Cron = Annotated[str, AfterValidator(_five_fields)]
+Url = Annotated[str, AfterValidator(_http_url)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_nothing_if_blank)]
+MaybeText = Annotated[str | None, BeforeValidator(_nothing_if_blank)]
+MaybePath = Annotated[Path | None, BeforeValidator(_nothing_if_blank)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
+Usd = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
+class Section(BaseModel):
+    """A part of the configuration; keys it does not know are errors."""
+
+    model_config = type_checked
+
+
+class Store(Section):
+    """Where jobs, transcripts and the ledger are kept."""
+
+    url: MaybeText = None
+    """`sqlite:///path`, a path, or `postgresql://...`. Empty: focusflow.db in the data directory."""
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    """SQLite only. FULL survives a power cut; NORMAL is faster and may lose the last seconds."""
+
+
+class Drive(Section):
+    """Recordings in a Google Drive folder."""
+
+    credentials: Secret = None
+    """A service account's key: the JSON itself or a path to it."""
+    oauth_client_id: MaybeText = None
+    """With `oauth_client_secret` and `oauth_refresh_token`: your own account instead of a service account."""
+    oauth_client_secret: Secret = None
+    oauth_refresh_token: Secret = None
+    folder_id: MaybeText = None
+    """The folder's id: the last part of its address in the browser."""
+    base_url: Url = "https://www.googleapis.com/drive/v3"
+    token_url: MaybeText = None
+    """Empty: as the key says, else Google's."""
+    allowed_users: Words = ()
+    """Owners whose recordings are taken: addresses or *@domain. Empty: everybody's."""
+    accept_ownerless: bool = True
+    """Files on shared drives have no owner: take them, or refuse them."""
+
+
+class Folder(Section):
+    """Recordings in a local folder (`source: folder`)."""
+
+    path: MaybePath = None
+    recursive: bool = True
+    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 10
+    """A file that changed within this time is still being written."""
+
+
+class Discovery(Section):
+    """When and how new recordings are looked for."""
+
+    cron: Cron = "*/5 * * * *"
+    reconcile_cron: Cron = "17 3 * * *"
+    """When everything is listed once more, to find what the feed of changes missed."""
+    sidecar_wait_minutes: Annotated[float, Field(ge=0, le=1_440)] = 10
+    """How long a recording without a duration waits for its sidecar before its length is estimated."""
+    duplicates: Literal["skip", "process"] = "skip"
+    """What happens to a recording whose content is already there under another name."""
+
+
+class Auto(Section):
+    """Which calls are processed by themselves, and how many at once."""
+
+    enabled: bool = True
+    cron: Cron = "*/1 * * * *"
+    directions: Annotated[tuple[Direction, ...], BeforeValidator(_comma_separated)] = (Direction.INCOMING,)
+    min_duration: Annotated[float, Field(ge=0, le=86_400)] = 20
+    """Seconds; shorter calls are skipped."""
+    call_types: Words = ()
+    """phone, whatsapp, mic, ... Empty: all."""
+    unknown_direction: Literal["process", "skip"] = "process"
+    """What happens to a call whose direction nothing tells (WhatsApp and microphone recordings have no arrow)."""
+    max_age_days: Annotated[float, Field(gt=0)] | None = None
+    """Older calls are skipped. Empty: no limit."""
+    only_future: bool = True
+    """Only calls recorded after FocusFlow's first start on this database."""
+    since: datetime | None = None
+    """Only calls recorded since this instant, instead of the first start."""
+    order: Literal["oldest", "newest"] = "oldest"
+    max_batch: Positive = 3
+    """Calls claimed at once."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    """Calls processed in parallel by this instance."""
+    max_parallel: Positive | None = None
+    """Calls processed in parallel by all instances on this database together. Empty: no limit."""
+    daily_max_jobs: Annotated[int, Field(ge=0)] | None = None
+    max_jobs_per_minute: Positive | None = None
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 3
+    retry_base_seconds: Seconds = 60
+    """The first retry comes after about this long; each further one after twice the last."""
+    retry_cap_seconds: Seconds = 3_600
+    stale_processing_ms: Annotated[int, Field(ge=1_000, le=86_400_000)] = 120_000
+    """A job whose worker is silent for this long is taken back."""
+    max_rescues: Positive = 5
+    """A job that is taken back more often than this fails, so that one bad recording cannot go round for ever."""
+
+
+class Budget(Section):
+    """What may be spent."""
+
+    daily_usd: Usd | None = None
+    """Settled and reserved together never exceed it. Empty: no limit."""
+
+
+class Call(Section):
+    """Whose phone it is; used to read names and to name speakers."""
+
+    owner_name: MaybeText = None
+    region: Annotated[str, Field(pattern="^[A-Za-z]{2}$")] = "US"
+    """Two letters; how numbers without a country code are read."""
+
+
+class AssemblyAI(Section):
+    """How audio becomes words."""
+
+    api_key: Secret = None
+    base_url: Url = "https://api.assemblyai.com"
+    speech_models: Annotated[Words, Field(min_length=1)] = ("universal-3-5-pro", "universal-2")
+    """In order of preference; the first that knows the language is used."""
+    language_code: MaybeText = None
+    """Fixed language, such as en or de. Empty: detected."""
+    expected_languages: Words = ()
+    speaker_labels: bool = True
+    speakers_expected: Annotated[int, Field(ge=1, le=50)] | None = None
+    keyterms: Words = ()
+    """Names and words that are often misheard; at most 1000 phrases of six words."""
+    custom_spelling: dict[str, tuple[str, ...]] = {}
+    """`{FocusFlow: [focus flow]}`: how the right-hand words are written."""
+    redact_pii_policies: Words = ()
+    """What is blacked out: phone_number, person_name, ... Empty: nothing."""
+    redact_pii_substitution: Literal["hash", "entity_name"] = "hash"
+    entity_detection: bool = False
+    sentiment_analysis: bool = False
+    speech_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Recordings with a smaller share of speech are refused by the service, free of charge."""
+    delete_after_fetch: bool = False
+    """Delete audio and transcript at AssemblyAI once they are stored here."""
+    poll_seconds: Annotated[float, Field(ge=0.01, le=300)] = 3
+    extra: dict[str, Any] = {}
+    """Parameters that are newer than this FocusFlow, sent as they are."""
+    usd_per_hour: dict[str, Usd] = {}
+    """Prices of your own contract by model, over the built-in table."""
+
+
+class OpenAI(Section):
+    """How a transcript becomes a summary. Any compatible server will do."""
+
+    api_key: Secret = None
+    base_url: Url = "https://api.openai.com/v1"
+    model: str = "gpt-6-luna"
+    context_tokens: Positive | None = None
+    """Empty: as known for the model."""
+    max_output_tokens: Positive | None = None
+    reasoning_effort: MaybeText = None
+    service_tier: MaybeText = None
+    usd_per_million_input: Usd | None = None
+    """Price of a model that the built-in table does not know; 0 for a server of your own."""
+    usd_per_million_output: Usd | None = None
+    extra: dict[str, Any] = {}
+
+
+class Prompts(Section):
+    """The files the model is instructed by; read anew at each use."""
+
+    summary: MaybePath = None
+    """Empty: prompts/meeting_summary.md."""
+    title: MaybePath = None
+    merge: MaybePath = None
+
+
+class NotionProperties(Section):
+    """What the columns of your Notion database are called. Empty: not written."""
+
+    title: MaybeText = "Title"
+    date: MaybeText = "Date"
+    direction: MaybeText = "Direction"
+    duration: MaybeText = "Duration"
+    link: MaybeText = "Drive Link"
+    status: MaybeText = "Status"
+    key: MaybeText = "External ID"
+    contact: MaybeText = "Contact"
+    number: MaybeText = "Number"
+
+
+class Notion(Section):
+    """Where pages are made. Without a key, jobs complete without Notion."""
+
+    api_key: Secret = None
+    database_id: MaybeText = None
+    data_source_id: MaybeText = None
+    """Only needed where the database has several."""
+    base_url: Url = "https://api.notion.com"
+    properties: NotionProperties = NotionProperties()
+    status_done: str = "Complete"
+
+
+class Markdown(Section):
+    """One Markdown file a call, beside Notion or instead of it."""
+
+    path: MaybePath = None
+
+
+class Timeouts(Section):
+    """Longest time of each step, in minutes."""
+
+    download: Annotated[float, Field(gt=0, le=1_440)] = 60
+    transcribe: Annotated[float, Field(gt=0, le=1_440)] = 120
+    summarize: Annotated[float, Field(gt=0, le=1_440)] = 20
+    sync: Annotated[float, Field(gt=0, le=1_440)] = 20
+    shutdown_grace_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
+    """How long a stop waits for work in flight before it is handed back."""
+
+
+class Retention(Section):
+    """How long things are kept."""
+
+    log_days: Annotated[float, Field(gt=0)] = 30
+    """Lines of jobs' own logs."""
+
+
+class Logging(Section):
+    """What is written to the log, and where."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    file: MaybePath = None
+    """Empty: focusflow.log in the data directory, rotated."""
+    json_lines: bool | None = None
+    """On the terminal: true, false, or by itself (JSON when it is not a terminal)."""
+
+
+class Unused(Section):
+    """Names of the earlier web version that have nothing to do here: there is no web server to protect."""
+
+    cron_secret: Secret = None
+    basic_auth_user: MaybeText = None
+    basic_auth_password: Secret = None
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    data_dir: MaybePath = None
+    """Database, logs and temporary files. Empty: the system's place for application data."""
+    timezone: Annotated[MaybeText, AfterValidator(lambda name: name and _known_zone(name))] = None
+    """The zone of your phone's clock, such as Australia/Melbourne. Empty: this machine's."""
+    source: Literal["drive", "folder"] = "drive"
+    store: Store = Store()
+    drive: Drive = Drive()
+    folder: Folder = Folder()
+    discovery: Discovery = Discovery()
+    auto: Auto = Auto()
+    budget: Budget = Budget()
+    call: Call = Call()
+    assemblyai: AssemblyAI = AssemblyAI()
+    openai: OpenAI = OpenAI()
+    prompts: Prompts = Prompts()
+    notion: Notion = Notion()
+    markdown: Markdown = Markdown()
+    timeouts: Timeouts = Timeouts()
+    retention: Retention = Retention()
+    logging: Logging = Logging()
+    unused: Unused = Unused()
+
+    @cached_property
+    def data_path(self) -> Path:
+        """The data directory; not made by reading it."""
+        if self.data_dir is not None:
+            return self.data_dir.expanduser()
+        from platformdirs import user_data_path
+
+        return user_data_path("focusflow", appauthor=False)
+
+    @cached_property
+    def store_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.data_path / 'focusflow.db'}"
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The configured zone, else the machine's, else UTC."""
+        return ZoneInfo(self.timezone) if self.timezone else _machine_zone()
+
+
+def _machine_zone() -> ZoneInfo:
+    """Return the zone this machine is set to, by its name where that can be told."""
+    name = os.environ.get("TZ", "").lstrip(":")
+    candidates = [name] if name else []
+    localtime = Path("/etc/localtime")
+    if localtime.is_symlink():
+        candidates.append(str(localtime.resolve()).partition("zoneinfo/")[2])
+    for candidate in candidates:
+        try:
+            return ZoneInfo(candidate)
+        except (OSError, ValueError):
+            continue
+    return ZoneInfo("UTC")
+
+
+USER_NAMES: Mapping[str, str] = {
+    "AUTO_PROCESS_ENABLED": "auto.enabled",
+    "AUTO_PROCESS_CRON": "auto.cron",
+    "AUTO_PROCESS_DIRECTIONS": "auto.directions",
+    "AUTO_MIN_DURATION": "auto.min_duration",
+    "AUTO_MAX_BATCH": "auto.max_batch",
+    "AUTO_CONCURRENCY": "auto.concurrency",
+    "AUTO_MAX_PARALLEL": "auto.max_parallel",
+    "AUTO_DAILY_MAX_JOBS": "auto.daily_max_jobs",
+    "AUTO_STALE_PROCESSING_MS": "auto.stale_processing_ms",
+    "AUTO_PROCESS_ONLY_FUTURE": "auto.only_future",
+    "AUTO_PROCESS_SINCE": "auto.since",
+    "AUTO_MAX_RETRIES": "auto.max_retries",
+    "PROMPT_PATH": "prompts.summary",
+    "DATABASE_URL": "store.url",
+    "GOOGLE_SERVICE_ACCOUNT_KEY": "drive.credentials",
+    "GOOGLE_DRIVE_FOLDER_ID": "drive.folder_id",
+    "DRIVE_BASE_URL": "drive.base_url",
+    "ALLOWED_USERS": "drive.allowed_users",
+    "ASSEMBLYAI_API_KEY": "assemblyai.api_key",
+    "ASSEMBLYAI_BASE_URL": "assemblyai.base_url",
+    "OPENAI_API_KEY": "openai.api_key",
+    "OPENAI_BASE_URL": "openai.base_url",
+    "OPENAI_MODEL": "openai.model",
+    "NOTION_API_KEY": "notion.api_key",
+    "NOTION_DATABASE_ID": "notion.database_id",
+    "NOTION_BASE_URL": "notion.base_url",
+    "CRON_SECRET": "unused.cron_secret",
+    "BASIC_AUTH_USER": "unused.basic_auth_user",
+    "BASIC_AUTH_PASSWORD": "unused.basic_auth_password",
+    "FOCUSFLOW_DATA_DIR": "data_dir",
+    "FOCUSFLOW_TIMEZONE": "timezone",
+    "FOCUSFLOW_SOURCE": "source",
+}
+"""The environment's names that people already use, and the keys they set."""
+
+_GENERIC_PREFIX = "FOCUSFLOW_"
+_NOT_KEYS = frozenset({"FOCUSFLOW_CONFIG"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Settings, and where each key that was set came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """`{"auto.min_duration": "AUTO_MIN_DURATION", "source": "config.yaml"}`"""
+    file: Path | None
+    """The file that was read; None: there was none."""
+
+
+def load(
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Read the configuration. Raises `ConfigError` with every problem at once.
+
+    *file* given must exist; otherwise `FOCUSFLOW_CONFIG`, then config.yaml here, then in the user's configuration directory.
+    *flags* are dotted keys.
+    """
+    environ = os.environ if environ is None else environ
+    path = _find_file(file, environ)
+    layers = [(_from_yaml(path) if path else {}, str(path)), *_from_environment(environ)]
+    layers += [({key: value}, "command line") for key, value in (flags or {}).items() if value is not None]
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    for layer, origin in layers:
+        for key, value in layer.items():
+            _forget_below(values, origins, key)
+            values[key] = value
+            origins[key] = origin
+    return Loaded(settings=_validated(values, origins), origins=origins, file=path)
+
+
+def _forget_below(values: dict[str, object], origins: dict[str, str], key: str) -> None:
+    for old in [old for old in values if old.startswith(f"{key}.")]:
+        del values[old], origins[old]
+
+
+def _find_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
+    named = file or (Path(environ["FOCUSFLOW_CONFIG"]) if environ.get("FOCUSFLOW_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"{named}: there is no such file; make it from config.example.yaml")
+        return named
+    from platformdirs import user_config_path
+
+    places = [Path("config.yaml"), user_config_path("focusflow", appauthor=False) / "config.yaml"]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _from_yaml(path: Path) -> dict[str, object]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(exc, "problem", None) or "cannot be read"
+        raise ConfigError(f"{path}{where}: this is not YAML: {problem}") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc}") from exc
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys and values, such as `source: drive`")
+    return dict(_flatten(content))
+
+
+def _flatten(tree: Mapping[object, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield dotted keys; sections are opened, values (also mappings that are values) are not."""
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict) and key in _SECTIONS:
+            yield from _flatten(value, f"{key}.")
+        elif value is not None or key not in _SECTIONS:
+            yield key, value
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[dict[str, object], str]]:
+    for name in sorted(environ):
+        if name.startswith(_GENERIC_PREFIX) and name not in USER_NAMES and name not in _NOT_KEYS:
+            yield {_generic_key(name): _from_text(environ[name])}, name
+    for name, key in USER_NAMES.items():
+        if environ.get(name, "").strip():
+            yield {key: environ[name]}, name
+
+
+def _generic_key(name: str) -> str:
+    return name.removeprefix(_GENERIC_PREFIX).lower().replace("__", ".")
+
+
+def _from_text(text: str) -> object:
+    """Read a mapping or list written as JSON; anything else stays text."""
+    if text.lstrip().startswith(("{", "[")):
+        import json
+
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            yield f"{prefix}{name}", info.annotation
+            yield from _sections(info.annotation, f"{prefix}{name}.")
+
+
+_SECTIONS: Mapping[str, type[BaseModel]] = dict(_sections(Settings))
+
+
+def valid_keys() -> tuple[str, ...]:
+    """Every key that can be set, dotted, in the order of the file."""
+    top = [name for name in Settings.model_fields if name not in _SECTIONS]
+    below = [
+        f"{section}.{name}"
+        for section, model in _SECTIONS.items()
+        for name in model.model_fields
+        if f"{section}.{name}" not in _SECTIONS
+    ]
+    return (*top, *below)
+
+
+def _nested(values: Mapping[str, object]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[name] = value
+    return tree
+
+
+def _validated(values: Mapping[str, object], origins: Mapping[str, str]) -> Settings:
+    known = set(valid_keys())
+    problems = [_unknown(key, origins[key]) for key in values if key not in known]
+    usable = {key: value for key, value in values.items() if key in known}
+    try:
+        settings = Settings.model_validate(_nested(usable))
+    except ValidationError as exc:
+        problems += [_invalid(error["loc"], error["msg"], origins) for error in exc.errors(include_url=False)]
+        raise ConfigError(*problems) from exc
+    problems += _contradictions(settings)
+    if problems:
+        raise ConfigError(*problems)
+    return settings
+
+
+def _unknown(key: str, origin: str) -> str:
+    near = difflib.get_close_matches(key, [*valid_keys(), *_SECTIONS], n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else "; `focusflow config show` lists every key"
+    if key in _SECTIONS:
+        return f"{origin}: {key} is a section: expected keys below it"
+    return f"{origin}: unknown key {key}{hint}"
+
+
+def _invalid(location: tuple[int | str, ...], message: str, origins: Mapping[str, str]) -> str:
+    key = ".".join(str(part) for part in location)
+    owner = max((k for k in origins if key == k or key.startswith(f"{k}.")), key=len, default=key)
+    sentence = message.removeprefix("Value error, ")
+    return f"{origins.get(owner, 'defaults')}: {owner}: {sentence}"
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Return what is wrong with keys that are right by themselves."""
+    problems = []
+    if settings.auto.since is not None and settings.auto.since.tzinfo is None:
+        problems.append("auto.since: say the zone as well, such as 2026-11-01T00:00:00+11:00")
+    if settings.auto.retry_base_seconds > settings.auto.retry_cap_seconds:
+        problems.append("auto.retry_base_seconds is longer than auto.retry_cap_seconds")
+    if settings.notion.api_key and not (settings.notion.database_id or settings.notion.data_source_id):
+        problems.append("notion.api_key is set, notion.database_id is not: which database shall pages go to?")
+    return problems
+
+
+def missing_for_work(settings: Settings) -> list[str]:
+    """Return what must still be set before calls can be processed, one sentence each."""
+    problems = []
+    if settings.source == "drive":
+        own_account = settings.drive.oauth_client_id and settings.drive.oauth_refresh_token
+        if not (settings.drive.credentials or own_account):
+            problems.append("drive.credentials (GOOGLE_SERVICE_ACCOUNT_KEY) is not set: how may Google Drive be read?")
+        if not settings.drive.folder_id:
+            problems.append("drive.folder_id (GOOGLE_DRIVE_FOLDER_ID) is not set: which folder has the recordings?")
+    elif settings.folder.path is None:
+        problems.append("folder.path is not set: which folder has the recordings?")
+    if not settings.assemblyai.api_key:
+        problems.append("assemblyai.api_key (ASSEMBLYAI_API_KEY) is not set: nothing can be transcribed")
+    if not settings.openai.api_key and settings.openai.base_url.startswith("https://api.openai.com"):
+        problems.append("openai.api_key (OPENAI_API_KEY) is not set: nothing can be summarised")
+    return problems
+
+
+def without_effect(settings: Settings, origins: Mapping[str, str]) -> list[str]:
+    """Return notes about keys that are set and do nothing."""
+    return [
+        f"{origins[key]}: has no effect: FocusFlow has no web server to protect"
+        for key in origins
+        if key.startswith("unused.")
+    ]
+
+
+def secrets(settings: Settings) -> list[str]:
+    """Return every secret value that is set, for the log's redaction."""
+    found = [
+        value.get_secret_value()
+        for _, section in settings
+        if isinstance(section, Section)
+        for _, value in section
+        if isinstance(value, SecretStr)
+    ]
+    return [secret for secret in found if len(secret) >= 4]
+
+
+def local_zone_name(zone: tzinfo) -> str:
+    """Return the zone's name for people and for Notion."""
+    return getattr(zone, "key", None) or str(zone)
