@@ -1,0 +1,64 @@
+"""What does a job need to be done? The providers, the store and the limits, in one value."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from focusflow.domain.jobs import Job, JobId, Step
+from focusflow.events import Bus, JobProgress
+from focusflow.pipeline.prompts import PromptFiles
+from focusflow.pipeline.workspace import Workspace
+from focusflow.ports import Clock, Completion, JobRecord, Settlement, Sink, Source, Summarizer, Transcriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLimits:
+    """How long each step may take, and how patiently the vendors are asked. Seconds."""
+
+    download: float
+    transcribe: float
+    summarize: float
+    sync: float
+    poll: float
+    upload_keeps: float = 20 * 3600
+    """An upload older than this is made anew: AssemblyAI begins to delete uploads after 24 hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a failed step is tried again by itself."""
+
+    max_retries: int
+    delay: Callable[[int], float]
+    """Seconds until the n-th retry, n from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Everything one job touches on its way."""
+
+    store: JobRecord
+    source: Source
+    transcriber: Transcriber
+    summarizer: Summarizer
+    sinks: Sequence[Sink]
+    clock: Clock
+    bus: Bus
+    workspace: Workspace
+    prompts: PromptFiles
+    limits: StepLimits
+    retries: RetryPolicy
+    time_zone: str
+    owner_name: str | None
+    delete_after_fetch: bool
+    refusal: Callable[[Job, float], str | None]
+    """Why the rules refuse a job of this duration, if they do."""
+    price_transcript: Callable[[bytes], Settlement]
+    price_completions: Callable[[Sequence[Completion]], Settlement]
+
+    def progress(self, job_id: JobId, step: Step) -> Callable[[int, int | None], None]:
+        """Return a function that announces how far *step* is."""
+
+        def announce(done: int, total: int | None) -> None:
+            self.bus.publish(JobProgress(job_id=job_id, step=step, done=done, total=total))
+
+        return announce

@@ -1,0 +1,137 @@
+"""How does a finished call reach every sink once, without a sink's trouble keeping it from being finished?"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import anyio
+import structlog
+
+from focusflow.domain.jobs import Job, Outcome, Step
+from focusflow.domain.transcript import Transcript
+from focusflow.errors import Ambiguous, Held, LostClaim, PageGone, Permanent, StepError, Transient
+from focusflow.pipeline.chain import Chain
+from focusflow.pipeline.run import HOLD_SECONDS, JobRun
+from focusflow.ports import Delivery, Page, Sink, Summary
+
+_log = structlog.get_logger(__name__)
+
+CREATE_SECONDS = 60.0
+"""Making a page is not interrupted by a stop for this long: an interrupted one must be looked for later."""
+
+
+async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summary) -> None:
+    """Bring the call to every sink. What a sink refuses is kept with it and tried again; the job completes all the same."""
+    chain = run.chain
+    attempt_id = await chain.store.begin(run.claim, Step.SYNC, now=chain.clock.now())
+    run.step = Step.SYNC
+    before = {delivery.sink: delivery for delivery in await chain.store.deliveries(run.job.id)}
+    errors = []
+    for sink in chain.sinks:
+        delivery = before.get(sink.name, Delivery(sink=sink.name))
+        delivered = await deliver(chain, run.job, sink, delivery, transcript, summary)
+        if delivered.error:
+            errors.append(delivered.error)
+            await run.note(delivered.error, "warning")
+    outcome = Outcome.FAILED if errors else Outcome.DONE
+    await chain.store.end(run.claim, attempt_id, outcome, error="; ".join(errors) or None, now=chain.clock.now())
+
+
+async def redeliver(chain: Chain, job: Job, delivery: Delivery) -> None:
+    """Try a completed call's sink once more."""
+    sink = next((sink for sink in chain.sinks if sink.name == delivery.sink), None)
+    documents = await chain.store.documents(job.id)
+    if sink is None or documents.transcript is None or documents.summary is None:
+        _log.warning("a sink that is not configured any more is left alone", job=job.id, sink=delivery.sink)
+        await chain.store.save_delivery(job.id, replace(delivery, next_attempt_at=None), now=chain.clock.now())
+        return
+    delivered = await deliver(chain, job, sink, delivery, documents.transcript, documents.summary)
+    message = delivered.error or f"Delivered to {sink.name}."
+    level = "warning" if delivered.error else "info"
+    await chain.store.log(job.id, level, message, step=Step.SYNC, now=chain.clock.now())
+
+
+async def deliver(
+    chain: Chain, job: Job, sink: Sink, delivery: Delivery, transcript: Transcript, summary: Summary
+) -> Delivery:
+    """Bring one call to one sink and return how far it got, committed. Raises only cancellation and store errors."""
+    delivery = replace(delivery, attempts=delivery.attempts + 1, error=None)
+    courier = _Courier(chain, job, sink, delivery)
+    try:
+        with anyio.fail_after(chain.limits.sync):
+            await courier.bring(page_for(chain, job, transcript, summary))
+    except TimeoutError:
+        return await courier.failed(Transient(f"{sink.name} took longer than {chain.limits.sync / 60:g} minutes."))
+    except LostClaim:
+        raise
+    except StepError as exc:
+        return await courier.failed(exc)
+    return await courier.save(error=None, next_attempt_at=None, delivered_at=chain.clock.now())
+
+
+class _Courier:
+    """One delivery under way; everything it learns is committed before the next request."""
+
+    def __init__(self, chain: Chain, job: Job, sink: Sink, delivery: Delivery) -> None:
+        self.chain, self.job, self.sink, self.delivery = chain, job, sink, delivery
+
+    async def save(self, **changes: object) -> Delivery:
+        self.delivery = replace(self.delivery, **changes)  # type: ignore[arg-type]  # replace() checks the names
+        await self.chain.store.save_delivery(self.job.id, self.delivery, now=self.chain.clock.now())
+        return self.delivery
+
+    async def bring(self, page: Page) -> None:
+        ref = self.delivery.ref or await self._find_or_create(page)
+        await self.sink.fill(ref, page, memo=self.delivery.memo, remember=self._remember)
+
+    async def _remember(self, memo: str) -> None:
+        await self.save(memo=memo)
+
+    async def _find_or_create(self, page: Page) -> str:
+        """Adopt the page that an earlier attempt may have made, else make it; never make a second one."""
+        if self.delivery.intent_at is not None and (found := await self.sink.find(page.key)) is not None:
+            await self.save(ref=found.ref, url=found.url)
+            return found.ref
+        await self.save(intent_at=self.chain.clock.now())
+        with anyio.CancelScope(shield=True), anyio.move_on_after(CREATE_SECONDS) as deadline:
+            made = await self.sink.create(page)
+            await self.save(ref=made.ref, url=made.url)
+        if deadline.cancelled_caught:
+            raise Ambiguous(f"{self.sink.name} gave no answer when the page was made; it is looked for first.")
+        return made.ref
+
+    async def failed(self, error: StepError) -> Delivery:
+        """Keep the sentence, and when the sink is tried again by itself, if it is."""
+        _log.warning(str(error), job=self.job.id, sink=self.sink.name, exc_info=error)
+        wait = self._wait_after(error)
+        again = None if wait is None else self.chain.clock.now() + timedelta(seconds=wait)
+        return await self.save(error=str(error), next_attempt_at=again)
+
+    def _wait_after(self, error: StepError) -> float | None:
+        match error:
+            case PageGone() | Permanent():
+                return None
+            case Held():
+                return error.retry_after if error.retry_after is not None else HOLD_SECONDS[error.kind]
+            case Transient():
+                return max(self.chain.retries.delay(self.delivery.attempts), error.retry_after or 0.0)
+        return None
+
+
+def page_for(chain: Chain, job: Job, transcript: Transcript, summary: Summary) -> Page:
+    """Return what a sink shall show of the call."""
+    return Page(
+        key=f"focusflow:{job.id}",
+        title=summary.title,
+        contact_name=job.contact_name,
+        contact_number=job.contact_number,
+        direction=job.direction,
+        call_type=job.call_type,
+        call_at=job.call_at,
+        time_zone=chain.time_zone,
+        duration_seconds=transcript.duration_seconds or job.duration_seconds,
+        web_url=job.web_url,
+        file_name=job.file_name,
+        language=transcript.language,
+        summary_markdown=summary.markdown,
+        transcript=transcript,
+    )

@@ -1,0 +1,98 @@
+"""How is one claimed job taken as far as it goes, and what becomes of it when something goes wrong?"""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import anyio
+import structlog
+
+from focusflow.domain.jobs import Claim
+from focusflow.errors import Held, LostClaim, Permanent, StepError, StoreError, Transient
+from focusflow.pipeline.chain import Chain
+from focusflow.pipeline.deliver import deliver_everywhere
+from focusflow.pipeline.run import HOLD_SECONDS, JobRun
+from focusflow.pipeline.summarize import summary_of
+from focusflow.pipeline.transcribe import transcript_of
+
+_log = structlog.get_logger(__name__)
+
+HAND_BACK_SECONDS = 5.0
+"""A store that does not answer must not keep a stopping program alive; the lease then runs out instead."""
+
+
+async def run_job(chain: Chain, claim: Claim) -> None:
+    """Take the job as far as it goes and record what became of it. Only cancellation and a broken store get out."""
+    run = JobRun(chain, claim)
+    try:
+        await _steps(run)
+    except LostClaim as exc:
+        _log.warning(str(exc), job=run.job.id, step=str(run.step))
+    except Held as exc:
+        await _unless_lost(run, _hold(run, exc))
+    except StepError as exc:
+        await _unless_lost(run, _fail(run, exc))
+    except StoreError:
+        raise
+    except anyio.get_cancelled_exc_class():
+        await _hand_back(run)
+        raise
+    except Exception as exc:  # noqa: BLE001  # a job's failure ends here, whatever it is; the log keeps the traceback
+        _log.exception("a bug stopped a job", job=run.job.id, step=str(run.step))
+        mistake = Permanent(
+            f"FocusFlow made a mistake ({type(exc).__name__}); the log has the details. Nothing is lost."
+        )
+        await _unless_lost(run, _fail(run, mistake))
+
+
+async def _steps(run: JobRun) -> None:
+    documents = await run.chain.store.documents(run.job.id)
+    transcript = await transcript_of(run, documents)
+    if transcript is None:
+        return
+    summary = await summary_of(run, documents, transcript)
+    await deliver_everywhere(run, transcript, summary)
+    await run.chain.store.complete(run.claim, now=run.chain.clock.now())
+    _log.info("completed", job=run.job.id)
+
+
+@asynccontextmanager
+async def _shielded() -> AsyncIterator[None]:
+    with anyio.CancelScope(shield=True), anyio.move_on_after(HAND_BACK_SECONDS):
+        yield
+
+
+async def _hand_back(run: JobRun) -> None:
+    """Put a job that was stopped, not failed, back to rest; if the store is stuck the lease does it."""
+    async with _shielded():
+        await _unless_lost(
+            run, run.chain.store.give_back(run.claim, now=run.chain.clock.now(), note="stopped; goes on later")
+        )
+
+
+async def _unless_lost(run: JobRun, write: Awaitable[None]) -> None:
+    try:
+        await write
+    except LostClaim as exc:
+        _log.warning(str(exc), job=run.job.id, step=str(run.step))
+
+
+async def _hold(run: JobRun, held: Held) -> None:
+    now = run.chain.clock.now()
+    wait = held.retry_after if held.retry_after is not None else HOLD_SECONDS[held.kind]
+    until = held.until or now + timedelta(seconds=wait)
+    _log.warning(str(held), job=run.job.id, step=str(run.step), hold=str(held.kind), until=until.isoformat())
+    await run.chain.store.hold(run.claim, held.kind, str(held), until=until, now=now)
+
+
+async def _fail(run: JobRun, error: StepError) -> None:
+    now = run.chain.clock.now()
+    transient = isinstance(error, Transient)
+    retry = run.job.retry_count + 1
+    retry_at = None
+    if isinstance(error, Transient) and retry <= run.chain.retries.max_retries:
+        retry_at = now + timedelta(seconds=max(run.chain.retries.delay(retry), error.retry_after or 0.0))
+    _log.error(
+        str(error), job=run.job.id, step=str(run.step), exc_info=error, retry_at=retry_at and retry_at.isoformat()
+    )
+    await run.chain.store.fail(run.claim, run.step, str(error), retry_at=retry_at, counts=transient, now=now)

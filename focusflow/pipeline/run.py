@@ -1,0 +1,63 @@
+"""Where is a job on its way, and which attempt is open?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+
+from focusflow.domain.jobs import Claim, Job, Step
+from focusflow.errors import HoldKind, Transient
+from focusflow.pipeline.chain import Chain
+
+_log = structlog.get_logger(__name__)
+
+HOLD_SECONDS = {
+    HoldKind.BUDGET: 3600.0,
+    HoldKind.CREDIT: 1800.0,
+    HoldKind.CREDENTIALS: 900.0,
+    HoldKind.RATE_LIMIT: 60.0,
+    HoldKind.SIDECAR: 600.0,
+    HoldKind.DISK: 300.0,
+    HoldKind.SERVICE: 300.0,
+}
+"""How long a job waits when nobody said; at a mended key or a topped-up account it goes on by itself."""
+
+
+class JobRun:
+    """One job on its way: the claim, and the step it is at."""
+
+    def __init__(self, chain: Chain, claim: Claim) -> None:
+        self.chain = chain
+        self.claim = claim
+        self.step = Step.DOWNLOAD
+
+    @property
+    def job(self) -> Job:
+        return self.claim.job
+
+    @asynccontextmanager
+    async def attempt(self, step: Step, seconds: float) -> AsyncIterator[int]:
+        """Open an attempt at *step* and yield its id; more than *seconds* is a `Transient`.
+
+        Whoever stores the step's result closes the attempt; an exception leaves that to what becomes of the job.
+        """
+        self.step = step
+        attempt_id = await self.chain.store.begin(self.claim, step, now=self.chain.clock.now())
+        try:
+            with anyio.fail_after(seconds):
+                yield attempt_id
+        except TimeoutError as exc:
+            raise Transient(f"The step {step} took longer than {_minutes(seconds)}: it goes on where it was.") from exc
+
+    async def note(self, message: str, level: str = "info") -> None:
+        """Write a line to the job's own log."""
+        _log.log(_LEVELS[level], message, job=self.job.id, step=str(self.step))
+        await self.chain.store.log(self.job.id, level, message, step=self.step, now=self.chain.clock.now())
+
+
+_LEVELS = {"info": 20, "warning": 30, "error": 40}
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes"

@@ -1,0 +1,182 @@
+"""How is audio turned into words without ever being paid for twice?
+
+The order of commits is the promise: upload, commit its reference, commit the intent, order, commit the order's id, ask until it is
+ready, commit the raw answer, understand it. Whatever breaks in between, the next run looks before it pays.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+
+from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Step
+from focusflow.domain.transcript import Transcript, named_speakers
+from focusflow.errors import Ambiguous, FocusFlowError, Permanent, Transient
+from focusflow.pipeline.audio import header_seconds
+from focusflow.pipeline.run import JobRun
+from focusflow.ports import Documents, Downloaded, TranscriptFailed, TranscriptPending, TranscriptReady
+
+ORDER_SECONDS = 60.0
+"""An order under way is not interrupted by a stop for this long: an interrupted one must be looked for later."""
+LOOK_AGAIN_SECONDS = 30.0
+
+
+async def transcript_of(run: JobRun, documents: Documents) -> Transcript | None:
+    """Return the job's transcript, paid for at most once; None when what was learnt says that it must not be."""
+    store, clock = run.chain.store, run.chain.clock
+    if documents.transcript is not None and run.job.transcription_completed_at is not None:
+        attempt_id = await store.begin(run.claim, Step.TRANSCRIBE, now=clock.now())
+        await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
+        await store.transcribed(run.claim, None, documents.transcript, None, now=clock.now())
+        return documents.transcript
+    transcript_id = run.job.transcript_id or await _order_made_before(run)
+    if transcript_id is None:
+        upload_ref = await _upload(run)
+        if upload_ref is None:
+            return None
+        transcript_id = await _order(run, upload_ref)
+    return await _collect(run, transcript_id, documents)
+
+
+async def _order_made_before(run: JobRun) -> str | None:
+    """Look for an order that an earlier run may have made without learning its id, and adopt it."""
+    job, chain = run.job, run.chain
+    if job.submit_intent_at is None or job.upload_ref is None:
+        return None
+    run.step = Step.TRANSCRIBE
+    found = await chain.transcriber.find(job.upload_ref, since=job.submit_intent_at)
+    if found is not None:
+        await chain.store.submitted(job.id, found, now=chain.clock.now())
+        await run.note("Found the transcript that was ordered before the interruption; it is not ordered again.")
+    return found
+
+
+async def _upload(run: JobRun) -> str | None:
+    """Return a reference to the uploaded audio: the one from an earlier run while it is fresh, else a new one."""
+    job, chain = run.job, run.chain
+    fresh_after = chain.clock.now() - timedelta(seconds=chain.limits.upload_keeps)
+    if job.upload_ref is not None and job.uploaded_at is not None and job.uploaded_at > fresh_after:
+        return job.upload_ref
+    async with chain.workspace.place(job.id) as place:
+        audio = await _download(run, place)
+        if await _refused(run, audio):
+            return None
+        async with run.attempt(Step.TRANSCRIBE, chain.limits.transcribe) as attempt_id:
+            upload_ref = await chain.transcriber.upload(audio.path, progress=chain.progress(job.id, Step.TRANSCRIBE))
+            await chain.store.uploaded(run.claim, upload_ref, now=chain.clock.now())
+            await chain.store.end(run.claim, attempt_id, Outcome.DONE, now=chain.clock.now())
+    return upload_ref
+
+
+async def _download(run: JobRun, place: Path) -> Downloaded:
+    job, chain = run.job, run.chain
+    async with run.attempt(Step.DOWNLOAD, chain.limits.download) as attempt_id:
+        audio = await chain.source.download(
+            job.file_id,
+            place / f"audio{Path(job.file_name).suffix.lower()}",
+            expected_md5=job.file_md5,
+            progress=chain.progress(job.id, Step.DOWNLOAD),
+        )
+        if audio.size == 0:
+            raise Permanent(f"{job.file_name} is empty: record or upload it again, then retry.")
+        await chain.store.end(run.claim, attempt_id, Outcome.DONE, now=chain.clock.now())
+    return audio
+
+
+async def _refused(run: JobRun, audio: Downloaded) -> bool:
+    """Read the real length from the file where it was only guessed, and skip the job if the rules now refuse it."""
+    job, chain = run.job, run.chain
+    if job.duration_source not in (None, DurationSource.SIZE):
+        return False
+    seconds = await anyio.to_thread.run_sync(header_seconds, audio.path)
+    if seconds is None:
+        return False
+    await chain.store.measured_file(run.claim, seconds, DurationSource.HEADER, now=chain.clock.now())
+    reason = None if job.requested_by else chain.refusal(job, seconds)
+    if reason is None:
+        return False
+    await chain.store.skip(run.claim, reason, SkippedBy.RULE, now=chain.clock.now())
+    return True
+
+
+async def _order(run: JobRun, upload_ref: str) -> str:
+    """Commit the intent, order the transcript, commit its id. A stop in between is held off for a while."""
+    job, chain = run.job, run.chain
+    run.step = Step.TRANSCRIBE
+    await chain.store.intend_submit(run.claim, now=chain.clock.now())
+    with anyio.CancelScope(shield=True), anyio.move_on_after(ORDER_SECONDS) as deadline:
+        try:
+            transcript_id = await chain.transcriber.submit(upload_ref, language=None)
+        except Ambiguous as exc:
+            transcript_id = await _look_for_order(run, upload_ref, exc)
+        await chain.store.submitted(job.id, transcript_id, now=chain.clock.now())
+    if deadline.cancelled_caught:
+        raise Ambiguous("The order for the transcript got no answer; it is looked for before another is made.")
+    await run.note("Ordered the transcript; from here on this call is paid for once.")
+    return transcript_id
+
+
+async def _look_for_order(run: JobRun, upload_ref: str, unclear: Ambiguous) -> str:
+    """Return the id of an order whose answer was lost. Raises *unclear* when it is not there (yet)."""
+    chain = run.chain
+    try:
+        found = await chain.transcriber.find(upload_ref, since=chain.clock.now() - timedelta(minutes=5))
+    except FocusFlowError:
+        raise unclear from None
+    if found is None:
+        raise Ambiguous(str(unclear), retry_after=LOOK_AGAIN_SECONDS) from unclear
+    return found
+
+
+async def _collect(run: JobRun, transcript_id: str, documents: Documents) -> Transcript:
+    """Wait for the ordered transcript, store it as it came, understand it, settle it."""
+    chain = run.chain
+    async with run.attempt(Step.TRANSCRIBE, chain.limits.transcribe) as attempt_id:
+        raw = await _wait(run, transcript_id, documents)
+        await chain.store.keep_raw_transcript(run.job.id, raw, now=chain.clock.now())
+        transcript = await anyio.to_thread.run_sync(_understood, run, raw)
+        settlement = await anyio.to_thread.run_sync(chain.price_transcript, raw)
+        await chain.store.transcribed(run.claim, attempt_id, transcript, settlement, now=chain.clock.now())
+    if chain.delete_after_fetch:
+        await _delete_at_vendor(run, transcript_id)
+    return transcript
+
+
+def _understood(run: JobRun, raw: bytes) -> Transcript:
+    transcript = run.chain.transcriber.parse(raw)
+    return named_speakers(transcript, run.chain.owner_name, run.job.contact_name)
+
+
+async def _wait(run: JobRun, transcript_id: str, documents: Documents) -> bytes:
+    """Ask until the transcript is there. A request that fails is asked again, never a failure of the job."""
+    chain = run.chain
+    asked = 0
+    while True:
+        state = await chain.transcriber.poll(transcript_id)
+        match state:
+            case TranscriptReady():
+                return state.raw
+            case TranscriptFailed():
+                return await _failed(run, state, documents)
+            case TranscriptPending():
+                asked += 1
+                chain.progress(run.job.id, Step.TRANSCRIBE)(asked, None)
+                await chain.clock.sleep(max(chain.limits.poll, state.retry_after or 0.0))
+
+
+async def _failed(run: JobRun, failed: TranscriptFailed, documents: Documents) -> bytes:
+    """Fall back on the answer we kept, else forget the order (it cost nothing) and say why it failed."""
+    if documents.raw_transcript is not None and not failed.permanent:
+        return documents.raw_transcript
+    await run.chain.store.forget_order(run.claim, keep_upload=False, now=run.chain.clock.now())
+    raise (Permanent if failed.permanent else Transient)(failed.reason)
+
+
+async def _delete_at_vendor(run: JobRun, transcript_id: str) -> None:
+    """Delete what is stored here now; a failure is worth a line, not the job."""
+    try:
+        await run.chain.transcriber.delete(transcript_id)
+    except FocusFlowError as exc:
+        await run.note(f"The transcript could not be deleted at {run.chain.transcriber.name}: {exc}", "warning")
+    else:
+        await run.note(f"Deleted audio and transcript at {run.chain.transcriber.name}.")
