@@ -15,7 +15,8 @@
         |   `-- UnfinishedAnswer      a language model's answer broke off, and may have cost something
         |-- Held                      wait for something; comes back by itself and is not counted as a failure
         `-- Permanent                 stays failed until a person acts
-            `-- PageGone              the page was deleted on purpose: do not make it again
+            |-- PageGone              the page was deleted on purpose: do not make it again
+            `-- TooLong               more text than the model takes: send it in smaller pieces
 
 A vendor's exception is turned into one of these at its adapter's edge, once, with `raise ... from`.
 """
@@ -128,6 +129,10 @@ class Permanent(StepError):
 
 class PageGone(Permanent):
     """The page this job was written to was deleted on purpose; it is not made again by itself."""
+
+
+class TooLong(Permanent):
+    """The text is longer than the language model takes: smaller pieces would fit. Nothing was billed."""
 
 
 class UnfinishedAnswer(Transient):

@@ -1,0 +1,88 @@
+"""When does a harmless call go out again? Seconds later, a few times; and all workers of a service pause together."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import stamina
+
+from focusflow.errors import Ambiguous, Held, HoldKind, Transient
+from focusflow.ports import Clock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How patient an adapter is before it hands the trouble to the job. Everything in seconds."""
+
+    attempts: int = 4
+    first_wait: float = 0.5
+    longest_wait: float = 8.0
+    jitter: float = 1.0
+    longest_pause: float = 30.0
+    """A service that asks for more than this is not waited for here: the job goes back to rest instead."""
+    default_pause: float = 5.0
+    """After a refusal for too many requests that does not say how long."""
+
+
+class SharedPause:
+    """A service asked for a pause, so everybody who talks to it keeps it, not only the one who was told."""
+
+    def __init__(self, service: str, *, clock: Clock, policy: RetryPolicy) -> None:
+        self._service, self._clock, self._policy = service, clock, policy
+        self._until: datetime | None = None
+
+    def remaining(self) -> float:
+        """Seconds until the service may be asked again."""
+        return 0.0 if self._until is None else max(0.0, (self._until - self._clock.now()).total_seconds())
+
+    def note(self, error: Exception) -> None:
+        """Pause everyone if *error* says that the service wants it."""
+        refused = isinstance(error, Held) and error.kind is HoldKind.RATE_LIMIT
+        asked = error.retry_after if isinstance(error, Held | Transient) else None
+        if refused or asked:
+            until = self._clock.now() + timedelta(seconds=asked or self._policy.default_pause)
+            self._until = until if self._until is None else max(until, self._until)
+
+    async def wait(self) -> None:
+        """Let the pause pass. Raises `Held` instead when it is too long to sit through."""
+        while (left := self.remaining()) > 0:
+            if left > self._policy.longest_pause:
+                raise Held(
+                    HoldKind.RATE_LIMIT, f"{self._service} asked us to wait {left:.0f} seconds.", retry_after=left
+                )
+            await self._clock.sleep(left)
+
+
+class Retrying:
+    """Repeats calls that may be repeated. What a failure means is read from our own errors, nothing else."""
+
+    def __init__(self, pause: SharedPause, policy: RetryPolicy) -> None:
+        self._pause, self._policy = pause, policy
+
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what *call* returns; raise its last error when patience is over or repeating would not help."""
+        async for attempt in stamina.retry_context(
+            on=self._again,
+            attempts=self._policy.attempts,
+            timeout=None,  # each attempt has its own deadline
+            wait_initial=self._policy.first_wait,
+            wait_max=self._policy.longest_wait,
+            wait_jitter=self._policy.jitter,
+        ):
+            with attempt:
+                await self._pause.wait()
+                return await call()
+        raise AssertionError("stamina raises the last error")
+
+    def _again(self, error: Exception) -> bool | float:
+        self._pause.note(error)
+        if self._pause.remaining() > self._policy.longest_pause:
+            return False
+        if isinstance(error, Held):
+            return 0.0 if error.kind is HoldKind.RATE_LIMIT else False  # the pause itself is the wait
+        if isinstance(error, Ambiguous) or not isinstance(error, Transient):
+            return False
+        return 0.0 if error.retry_after else True
