@@ -4,7 +4,7 @@ Instants are aware UTC datetimes, durations seconds, money integer micro-dollars
 `focusflow.errors`; every store method that takes a `Claim` raises `LostClaim` when the job is no longer ours, and then wrote nothing.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -142,6 +142,17 @@ class TranscriptFailed:
 TranscriptState = TranscriptReady | TranscriptPending | TranscriptFailed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioUsage:
+    """What a transcript was billed for."""
+
+    seconds: float
+    model: str | None
+    """The model that was really used, as the transcriber names it."""
+    addons: tuple[str, ...]
+    """What was ordered on top and is billed by the hour too: `speaker_labels`, ..."""
+
+
 class Transcriber(Protocol):
     """Turns audio into words, for money."""
 
@@ -164,6 +175,10 @@ class Transcriber(Protocol):
 
     def parse(self, raw: bytes) -> Transcript:
         """Understand a stored answer, tolerantly. Slow for long calls: call it in a thread. Raises `Permanent`."""
+
+    def usage(self, raw: bytes) -> AudioUsage:
+        """Read what the stored answer was billed for. Slow for long calls, as `parse`."""
+        ...
 
     async def delete(self, transcript_id: str) -> None:
         """Delete audio and transcript at the vendor. Deleting twice is fine."""
@@ -371,6 +386,10 @@ class ClaimLimits:
     minute_max_jobs: int | None
     day_max_micros: int | None
     """Settled plus reserved since `day_start`, with the new claims' estimates, never exceeds it."""
+    day_end: datetime | None = None
+    """The next local midnight: until then a call that the day's money cannot pay for is held."""
+    max_parallel: int | None = None
+    """Jobs worked on at once by everyone on this database, these included."""
     ids: tuple[JobId, ...] | None = None
     """Only these; None: any."""
 
@@ -383,8 +402,11 @@ class Queue(Protocol):
     ) -> Sequence[Claim]:
         """Take at most `limits.batch` due jobs, reserve their estimates and return them, in order. Atomic."""
 
-    async def heartbeat(self, token: str, *, now: datetime, lease_until: datetime) -> frozenset[JobId]:
-        """Extend every lease of *token* and return the jobs that are still ours."""
+    async def heartbeat(
+        self, token: str, job_ids: Collection[JobId], *, now: datetime, lease_until: datetime
+    ) -> frozenset[JobId]:
+        """Extend the leases of *job_ids* that *token* still owns and return those. Others of *token* run out."""
+        ...
 
     async def reclaim_expired(self, *, now: datetime, max_rescues: int) -> Sequence[JobId]:
         """Return jobs whose lease ran out to rest; one rescued more than *max_rescues* times fails instead."""

@@ -1,0 +1,237 @@
+"""Which recordings are there, what do their names and sidecars say, and which of them are for us?"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import anyio
+import structlog
+
+from focusflow.domain.eligibility import Rules, fingerprint, owner_allowed, refusal
+from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy
+from focusflow.domain.recordings import (
+    Sidecar,
+    estimated_seconds,
+    is_audio,
+    is_sidecar,
+    normal_number,
+    read_file_name,
+    read_sidecar,
+)
+from focusflow.errors import CursorExpired, StepError
+from focusflow.ports import Arrival, Clock, Inbox, Source, SourceFile, SourcePage
+
+_log = structlog.get_logger(__name__)
+
+SIDECARS_AT_ONCE = 8
+MEASURE_BATCH = 200
+JUDGE_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """How arriving files are read and judged."""
+
+    rules: Rules
+    zone: ZoneInfo
+    """The zone of the phone's clock."""
+    region: str
+    allowed_owners: tuple[str, ...]
+    accept_ownerless: bool
+    sidecar_wait: timedelta
+    skip_twins: bool
+    estimate: Callable[[float], int | None]
+    """The price of a call of so many seconds, in micro-dollars; None: unpriced."""
+
+
+class Discovery:
+    """Brings what the source has into the store."""
+
+    def __init__(self, *, source: Source, inbox: Inbox, intake: Intake, clock: Clock) -> None:
+        self._source, self._inbox, self._intake, self._clock = source, inbox, intake, clock
+        self._list_all = False
+
+    def list_all_next(self) -> None:
+        """Let the next tick list everything once more, whatever the feed of changes said."""
+        self._list_all = True
+
+    async def tick(self) -> str:
+        """Absorb everything new and measure what can be measured. Raises `SourceError` or `StoreError`."""
+        await self._apply_rules()
+        added = await self._look()
+        measured = await self._measure()
+        return f"{added} new, {measured} measured"
+
+    async def _look(self) -> int:
+        cursor = None if self._list_all else await self._inbox.cursor(self._source.name)
+        try:
+            added = await self._absorb_from(cursor)
+        except CursorExpired as exc:
+            _log.warning("everything is listed once more", reason=str(exc))
+            added = await self._absorb_from(None)
+        self._list_all = False
+        return added
+
+    async def _absorb_from(self, cursor: str | None) -> int:
+        added = 0
+        pages: AsyncIterator[SourcePage] = self._source.pages(cursor)
+        async for page in pages:
+            arrivals, sidecars = self._sorted(page.files)
+            absorbed = await self._inbox.absorb(
+                self._source.name,
+                arrivals,
+                sidecars,
+                page.gone,
+                cursor=page.cursor,
+                now=self._clock.now(),
+                skip_twins=self._intake.skip_twins,
+            )
+            added += len(absorbed.added)
+        return added
+
+    def _sorted(self, files: Sequence[SourceFile]) -> tuple[list[Arrival], list[SourceFile]]:
+        arrivals, sidecars = [], []
+        now = self._clock.now()
+        for file in files:
+            if is_sidecar(file.name):
+                sidecars.append(file)
+            elif is_audio(file.name, file.mime_type) and self._is_ours(file):
+                arrivals.append(arrival(file, self._intake, now))
+        return arrivals, sidecars
+
+    def _is_ours(self, file: SourceFile) -> bool:
+        intake = self._intake
+        return owner_allowed(file.owners, intake.allowed_owners, intake.accept_ownerless)
+
+    async def _measure(self) -> int:
+        """Read the sidecars of calls whose length is not known, and guess where the wait for one is over."""
+        measured = 0
+        while jobs := await self._inbox.unmeasured(limit=MEASURE_BATCH, now=self._clock.now()):
+            limiter = anyio.CapacityLimiter(SIDECARS_AT_ONCE)
+            done: list[bool] = []
+            async with anyio.create_task_group() as group:
+                for job in jobs:
+                    group.start_soon(self._measure_one, job, limiter, done)
+            measured += sum(done)
+            if not all(done):
+                break  # a sidecar that cannot be read now is read at the next tick
+        return measured
+
+    async def _measure_one(self, job: Job, limiter: anyio.CapacityLimiter, done: list[bool]) -> None:
+        async with limiter:
+            try:
+                sidecar = await self._read_sidecar(job)
+            except StepError as exc:
+                _log.warning("a sidecar could not be read", job=job.id, reason=str(exc))
+                done.append(False)
+                return
+        await self._record(job, sidecar)
+        done.append(True)
+
+    async def _read_sidecar(self, job: Job) -> Sidecar | None:
+        if job.sidecar_id is None:
+            return None
+        sidecar = read_sidecar(await self._source.read_small(job.sidecar_id))
+        if sidecar.problem:
+            _log.warning("a sidecar is not understood", job=job.id, problem=sidecar.problem)
+        return sidecar
+
+    async def _record(self, job: Job, sidecar: Sidecar | None) -> None:
+        seconds = sidecar.duration_seconds if sidecar else None
+        source = DurationSource.SIDECAR
+        if seconds is None:
+            seconds, source = estimated_seconds(job.file_size or 0), DurationSource.SIZE
+        direction = job.direction or (sidecar.direction if sidecar else None)
+        number = job.contact_number or (sidecar.number if sidecar else None)
+        # a guess is good enough for a price, not for a refusal: the file's own header decides after the download
+        known = seconds if source is DurationSource.SIDECAR else None
+        await self._inbox.measured(
+            job.id,
+            duration_seconds=seconds,
+            duration_source=source,
+            direction=direction,
+            contact_number=normal_number(number, self._intake.region) if number else None,
+            estimate_micros=self._intake.estimate(seconds),
+            skip_reason=None
+            if job.requested_by
+            else refusal(
+                direction=direction,
+                call_type=job.call_type,
+                duration_seconds=known,
+                call_at=job.call_at,
+                rules=self._intake.rules,
+                now=self._clock.now(),
+            ),
+            now=self._clock.now(),
+        )
+
+    async def _apply_rules(self) -> None:
+        """Judge resting jobs anew when the rules are not those they were judged by."""
+        mark = fingerprint(self._intake.rules)
+        known = await self._inbox.rules_fingerprint()
+        if mark == known:
+            return
+        if known is not None:
+            self.list_all_next()  # other owners may be allowed now
+        after: JobId | None = None
+        while jobs := await self._inbox.judged(after=after, limit=JUDGE_BATCH):
+            await self._inbox.rejudge(self._verdicts(jobs), fingerprint=None, now=self._clock.now())
+            after = jobs[-1].id
+        await self._inbox.rejudge({}, fingerprint=mark, now=self._clock.now())
+
+    def _verdicts(self, jobs: Sequence[Job]) -> Mapping[JobId, str | None]:
+        now = self._clock.now()
+        return {
+            job.id: refusal(
+                direction=job.direction,
+                call_type=job.call_type,
+                duration_seconds=_trusted_seconds(job),
+                call_at=job.call_at,
+                rules=self._intake.rules,
+                now=now,
+            )
+            for job in jobs
+            if job.recorder is not None and not job.requested_by
+        }
+
+
+def _trusted_seconds(job: Job) -> float | None:
+    return None if job.duration_source is DurationSource.SIZE else job.duration_seconds
+
+
+def arrival(file: SourceFile, intake: Intake, now: datetime) -> Arrival:
+    """Read the file's name and judge it by the rules, as far as the name tells."""
+    details = read_file_name(file.name, intake.zone)
+    if details is None:
+        return Arrival(
+            file=file,
+            recorder=None,
+            contact_name=None,
+            contact_number=None,
+            direction=None,
+            call_type=None,
+            call_at=None,
+            skip_reason="unrecognised name",
+            skipped_by=SkippedBy.NAME,
+        )
+    refused = refusal(
+        direction=details.direction,
+        call_type=details.call_type,
+        duration_seconds=None,
+        call_at=details.call_at or file.created_at,
+        rules=intake.rules,
+        now=now,
+    )
+    return Arrival(
+        file=file,
+        recorder=details.recorder,
+        contact_name=details.contact_name,
+        contact_number=normal_number(details.contact_number, intake.region) if details.contact_number else None,
+        direction=details.direction,
+        call_type=details.call_type,
+        call_at=details.call_at,
+        skip_reason=refused,
+        skipped_by=SkippedBy.RULE if refused else None,
+        hold_until=None if refused else now + intake.sidecar_wait,
+    )

@@ -1,0 +1,138 @@
+"""Which jobs are started now, and how many run at once?"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from focusflow.domain.jobs import Claim, JobId
+from focusflow.errors import FocusFlowError
+from focusflow.ports import ClaimLimits, Clock, Control, Queue
+from focusflow.supervisor.schedule import day_end, day_start
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """How much is processed, as configured."""
+
+    enabled: bool
+    concurrency: int
+    batch: int
+    newest_first: bool
+    max_parallel: int | None
+    daily_max_jobs: int | None
+    max_jobs_per_minute: int | None
+    daily_micros: int | None
+    lease: timedelta
+    zone: ZoneInfo
+
+
+class Processor:
+    """Claims due jobs and runs each in the task group it was given, never more at once than the limiter allows."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        control: Control,
+        run_job: Callable[[Claim], Awaitable[None]],
+        throttle: Throttle,
+        clock: Clock,
+        token: str,
+        name: str,
+        only: tuple[JobId, ...] | None = None,
+    ) -> None:
+        self._queue, self._control, self._run_job = queue, control, run_job
+        self._throttle, self._clock = throttle, clock
+        self.token, self.name = token, name
+        self._only = only
+        self.limiter = anyio.CapacityLimiter(throttle.concurrency)
+        """One token for each running job; its borrowers are the jobs that run now."""
+        self.draining = False
+        self._running: dict[JobId, anyio.CancelScope] = {}
+        self.on_free: Callable[[], None] = _nobody
+        """Called when a job has ended and there is room for another."""
+
+    @property
+    def running(self) -> frozenset[JobId]:
+        return frozenset(self._running)
+
+    async def tick(self, jobs: TaskGroup) -> int:
+        """Start what is due, as far as there is room, in *jobs*; return how many were started."""
+        control = await self._control.control()
+        if control.paused or self.draining or not self._throttle.enabled:
+            return 0
+        self.limiter.total_tokens = control.capacity if control.capacity is not None else self._throttle.concurrency
+        await self._queue.requeue_due(now=self._clock.now())
+        started = 0
+        while (room := int(self.limiter.available_tokens)) > 0 and not self.draining:
+            claims = await self._start_some(jobs, room)
+            started += claims
+            if claims == 0:
+                break
+        return started
+
+    async def _start_some(self, jobs: TaskGroup, room: int) -> int:
+        now = self._clock.now()
+        with anyio.CancelScope(shield=True):  # a claim that is committed must reach somebody who gives it back
+            claims = await self._queue.claim(
+                self._limits(room),
+                token=self.token,
+                claimed_by=self.name,
+                now=now,
+                lease_until=now + self._throttle.lease,
+            )
+            for claim in claims:
+                self.limiter.acquire_on_behalf_of_nowait(claim.job.id)
+                self._running[claim.job.id] = anyio.CancelScope()
+                jobs.start_soon(self._run, claim)
+        return len(claims)
+
+    def _limits(self, room: int) -> ClaimLimits:
+        now, zone = self._clock.now(), self._throttle.zone
+        return ClaimLimits(
+            batch=min(room, self._throttle.batch),
+            newest_first=self._throttle.newest_first,
+            day_start=day_start(now, zone),
+            day_end=day_end(now, zone),
+            day_max_jobs=self._throttle.daily_max_jobs,
+            minute_max_jobs=self._throttle.max_jobs_per_minute,
+            day_max_micros=self._throttle.daily_micros,
+            max_parallel=self._throttle.max_parallel,
+            ids=self._only,
+        )
+
+    async def _run(self, claim: Claim) -> None:
+        try:
+            with self._running[claim.job.id]:
+                await self._run_job(claim)
+        except FocusFlowError as exc:
+            # the store is out of reach: nothing can be recorded now, and the lease, no longer renewed, hands the job back
+            _log.error(str(exc), job=claim.job.id, exc_info=exc)
+        finally:
+            del self._running[claim.job.id]
+            self.limiter.release_on_behalf_of(claim.job.id)
+            self.on_free()
+
+    def stop_lost(self, lost: frozenset[JobId]) -> frozenset[JobId]:
+        """Cancel those of *lost* that still run; return which."""
+        lost &= self.running
+        for job_id in lost:
+            _log.warning("the job is not ours any more and is stopped", job=job_id)
+            self._running[job_id].cancel()
+        return lost
+
+    def stop_all(self) -> None:
+        """Cancel every running job; each hands itself back."""
+        for scope in self._running.values():
+            scope.cancel()
+
+
+def _nobody() -> None:
+    return None

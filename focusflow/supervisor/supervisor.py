@@ -1,0 +1,221 @@
+"""Who runs the loops, wakes them, and brings everything to rest?"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup, TaskStatus
+
+from focusflow.domain.jobs import Job, Status
+from focusflow.events import Bus, ControlChanged, JobChanged, JobsAdded
+from focusflow.ports import Clock, Control, Delivery, JobRecord, Queue
+from focusflow.supervisor.discovery import Discovery
+from focusflow.supervisor.housekeeping import Housekeeping
+from focusflow.supervisor.loop import Loop
+from focusflow.supervisor.processor import Processor
+from focusflow.supervisor.schedule import day_start, next_turn
+from focusflow.supervisor.watchdog import Watchdog
+
+_log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_SECONDS = 3_600.0
+DELIVERIES_AT_ONCE = 5
+DELIVERY_LEASE = timedelta(minutes=30)
+IDLE_HORIZON = timedelta(minutes=15)
+"""`run --until-idle` waits for what comes back by itself within this time, and leaves the rest to the next run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the loops take their turns, as configured."""
+
+    discovery_cron: str
+    reconcile_cron: str
+    processor_cron: str
+    zone: ZoneInfo
+    shutdown_grace: float
+    """Seconds that work in flight has to finish before it is handed back."""
+
+
+class Supervisor:
+    """One task group with every loop in it. The screen and the headless command run the same one."""
+
+    def __init__(
+        self,
+        *,
+        discovery: Discovery,
+        processor: Processor,
+        watchdog: Watchdog,
+        housekeeping: Housekeeping,
+        queue: Queue,
+        record: JobRecord,
+        control: Control,
+        redeliver: Callable[[Job, Delivery], Awaitable[None]],
+        schedule: Schedule,
+        clock: Clock,
+        bus: Bus,
+    ) -> None:
+        self.discovery, self.processor = discovery, processor
+        self._queue, self._record, self._control = queue, record, control
+        self._redeliver, self._schedule, self._clock, self._bus = redeliver, schedule, clock, bus
+        self._jobs: TaskGroup | None = None
+        self._stopping = anyio.Event()
+        self._reconcile_at = next_turn(schedule.reconcile_cron, clock.now(), schedule.zone)
+        self.discovery_loop = self._loop("discovery", self._discover, self._until_discovery)
+        self.processor_loop = self._loop("processor", self._process, self._until_due)
+        self.watchdog_loop = self._loop("watchdog", watchdog.tick, lambda: _constant(watchdog.interval))
+        self.housekeeping_loop = self._loop("housekeeping", housekeeping.tick, lambda: _constant(HOUSEKEEPING_SECONDS))
+        self.delivery_loop = self._loop("deliveries", self._deliver_again, self._until_processor_cron)
+
+    def _loop(self, name: str, tick: Callable[[], Awaitable[str]], pause: Callable[[], Awaitable[float]]) -> Loop:
+        return Loop(name, tick, pause, clock=self._clock, bus=self._bus)
+
+    def stop(self) -> None:
+        """Begin to stop: nothing new is started, work in flight gets its grace."""
+        self.processor.draining = True
+        self._stopping.set()
+
+    async def run(self, *, until_idle: bool = False, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run until `stop()`, until idle, or until cancelled. Jobs in flight are handed back on every way out."""
+        try:
+            async with anyio.create_task_group() as jobs:
+                self._jobs = jobs
+                async with anyio.create_task_group() as loops:
+                    loops.start_soon(self._wake_on_events)
+                    await (
+                        self.watchdog_loop.turn()
+                    )  # announce ourselves, and take back what a crash left, before anything else
+                    for loop in self._loops():
+                        loops.start_soon(loop.run)
+                    task_status.started()
+                    await self._until_stop(until_idle)
+                    loops.cancel_scope.cancel()
+                await self._let_finish()
+                self.processor.stop_all()
+        finally:
+            self._jobs = None
+            with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                await self._queue.instance_gone(self.processor.token)
+
+    def _loops(self) -> list[Loop]:
+        return [
+            self.discovery_loop,
+            self.processor_loop,
+            self.watchdog_loop,
+            self.housekeeping_loop,
+            self.delivery_loop,
+        ]
+
+    async def _until_stop(self, until_idle: bool) -> None:
+        if not until_idle:
+            await self._stopping.wait()
+            return
+        with self._bus.subscribe(limit=64) as events:
+            while not self._stopping.is_set() and not await self.idle():
+                with anyio.move_on_after(1):
+                    await events.get()
+                    events.drain()
+
+    async def idle(self) -> bool:
+        """Say whether nothing is eligible, in flight, or due to come back within `IDLE_HORIZON`."""
+        looked = self.discovery_loop.turns > 0 or self.discovery_loop.broken
+        if not looked or self.processor_loop.turns == 0 or self.processor.running:
+            return False
+        now = self._clock.now()
+        due_at = await self._queue.next_due_at(now=now)
+        if due_at is not None and now < due_at <= now + IDLE_HORIZON:
+            return False
+        claimable = due_at is not None and due_at <= now
+        return not claimable or await self._cannot_claim()
+
+    async def _cannot_claim(self) -> bool:
+        """Say whether what is due stays where it is: paused, or a cap is reached. Tries once to be sure."""
+        if (await self._control.control()).paused:
+            return True
+        return await self._process() == _NOTHING_STARTED and not self.processor.running
+
+    async def _let_finish(self) -> None:
+        """Give work in flight its grace; leases are renewed meanwhile."""
+        if not self.processor.running or self._schedule.shutdown_grace <= 0:
+            return
+        _log.info("waiting for work in flight", jobs=len(self.processor.running), seconds=self._schedule.shutdown_grace)
+        with anyio.move_on_after(self._schedule.shutdown_grace):
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.watchdog_loop.run)
+                with self._bus.subscribe(limit=64) as events:
+                    while self.processor.running:
+                        await events.get()
+                group.cancel_scope.cancel()
+
+    async def _wake_on_events(self) -> None:
+        """Let the loops know at once what they would find out by themselves later."""
+        self.processor.on_free = self.processor_loop.wake.ring
+        asked = (await self._control.control()).discover_requested_at
+        with self._bus.subscribe() as events:
+            async for event in events:
+                match event:
+                    case JobsAdded() | JobChanged(status=Status.DISCOVERED):
+                        self.processor_loop.wake.ring()
+                    case ControlChanged():
+                        self.processor_loop.wake.ring()
+                        asked = await self._discover_if_asked(asked)
+
+    async def _discover_if_asked(self, known: datetime | None) -> datetime | None:
+        asked = (await self._control.control()).discover_requested_at
+        if asked != known:
+            self.discovery_loop.wake.ring()
+        return asked
+
+    async def _discover(self) -> str:
+        now = self._clock.now()
+        if now >= self._reconcile_at:
+            self.discovery.list_all_next()
+            self._reconcile_at = next_turn(self._schedule.reconcile_cron, now, self._schedule.zone)
+        return await self.discovery.tick()
+
+    async def _process(self) -> str:
+        if self._jobs is None:
+            return _NOTHING_STARTED
+        started = await self.processor.tick(self._jobs)
+        return f"{started} started" if started else _NOTHING_STARTED
+
+    async def _deliver_again(self) -> str:
+        """Bring completed calls to sinks that refused them before."""
+        now = self._clock.now()
+        due = await self._record.take_due_deliveries(limit=DELIVERIES_AT_ONCE, now=now, again_at=now + DELIVERY_LEASE)
+        for job, delivery in due:
+            await self._redeliver(job, delivery)
+        if len(due) == DELIVERIES_AT_ONCE:
+            self.delivery_loop.wake.ring()
+        return f"{len(due)} tried again"
+
+    async def _until_discovery(self) -> float:
+        return self._seconds_until(next_turn(self._schedule.discovery_cron, self._clock.now(), self._schedule.zone))
+
+    async def _until_processor_cron(self) -> float:
+        return self._seconds_until(next_turn(self._schedule.processor_cron, self._clock.now(), self._schedule.zone))
+
+    async def _until_due(self) -> float:
+        """Wait for the next cron turn, or for the next job that comes back by itself, whichever is first."""
+        now = self._clock.now()
+        cron_at = next_turn(self._schedule.processor_cron, now, self._schedule.zone)
+        due_at = await self._queue.next_due_at(now=now)
+        return self._seconds_until(min(cron_at, due_at) if due_at is not None and due_at > now else cron_at)
+
+    def _seconds_until(self, at: datetime) -> float:
+        return max((at - self._clock.now()).total_seconds(), 0.0)
+
+    @property
+    def today(self) -> datetime:
+        """The last local midnight, as an instant."""
+        return day_start(self._clock.now(), self._schedule.zone)
+
+
+_NOTHING_STARTED = "nothing to start"
+
+
+async def _constant(seconds: float) -> float:
+    return seconds
