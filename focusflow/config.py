@@ -625,3 +625,8 @@ def secrets(settings: Settings) -> list[str]:
 def local_zone_name(zone: tzinfo) -> str:
     """Return the zone's name for people and for Notion."""
     return getattr(zone, "key", None) or str(zone)
+
+
+def no_colour() -> bool:
+    """Say whether the user asked for no colour (no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))

@@ -168,7 +168,7 @@ class Discovery:
 
     async def _apply_rules(self) -> None:
         """Judge resting jobs anew when the rules are not those they were judged by."""
-        mark = fingerprint(self._intake.rules)
+        mark = self._mark()
         known = await self._inbox.rules_fingerprint()
         if mark == known:
             return
@@ -179,6 +179,11 @@ class Discovery:
             await self._inbox.rejudge(self._verdicts(jobs), fingerprint=None, now=self._clock.now())
             after = jobs[-1].id
         await self._inbox.rejudge({}, fingerprint=mark, now=self._clock.now())
+
+    def _mark(self) -> str:
+        """Return what changes whenever judging would come out differently."""
+        owners = ",".join(sorted(owner.casefold() for owner in self._intake.allowed_owners))
+        return f"{fingerprint(self._intake.rules)} owners={owners} ownerless={self._intake.accept_ownerless}"
 
     def _verdicts(self, jobs: Sequence[Job]) -> Mapping[JobId, str | None]:
         now = self._clock.now()
