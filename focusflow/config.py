@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -341,6 +342,11 @@ class Settings(Section):
         return self.store.url or f"sqlite:///{self.data_path / 'focusflow.db'}"
 
     @cached_property
+    def daily_micros(self) -> int | None:
+        """The day's budget in micro-dollars; None: no limit."""
+        return None if self.budget.daily_usd is None else micros(self.budget.daily_usd)
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The configured zone, else the machine's, else UTC."""
         return ZoneInfo(self.timezone) if self.timezone else _machine_zone()
@@ -359,6 +365,11 @@ def _machine_zone() -> ZoneInfo:
         except (OSError, ValueError):
             continue
     return ZoneInfo("UTC")
+
+
+def micros(usd: float) -> int:
+    """Return dollars, as people write them, in micro-dollars."""
+    return int((Decimal(str(usd)) * 1_000_000).to_integral_value(ROUND_HALF_UP))
 
 
 USER_NAMES: Mapping[str, str] = {

@@ -1,0 +1,297 @@
+"""Which commands are there, and what do they take?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from focusflow.cli.outcome import Exit, Finished
+from focusflow.cli.session import Options
+
+app = typer.Typer(
+    name="focusflow",
+    help="Phone-call recordings in, transcripts, summaries and Notion pages out: by itself, exactly once, within a budget.",
+    epilog=(
+        "Exit codes: 0 done, 1 a mistake in FocusFlow (see the log), 2 usage, 3 configuration, 4 database, "
+        "5 a service or the source, 6 no such job, 130 interrupted."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+jobs_app = typer.Typer(help="List, show and export jobs.", no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(config_app, name="config")
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of jobs, or their unique beginnings.")]
+MaybeIds = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of jobs, or their unique beginnings.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from focusflow import __version__
+        from focusflow.cli.output import put
+
+        put(f"focusflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="The configuration (default: FOCUSFLOW_CONFIG, then config.yaml)."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set a key for this run, such as auto.concurrency=2. May be repeated."
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Where database and logs are."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    flags: dict[str, object] = dict(_split(pair) for pair in settings or [])
+    if data_dir is not None:
+        flags["data_dir"] = str(data_dir)
+    context.obj = Options(config=config, flags=flags)
+
+
+def _split(pair: str) -> tuple[str, str]:
+    key, equals, value = pair.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{pair!r}: write it like auto.concurrency=2", param_hint="--set")
+    return key.strip(), value
+
+
+# ---------------------------------------------------------------------------------------------------------------- work
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Stop when nothing is eligible, in flight, or soon due for a retry.")
+    ] = False,
+) -> None:
+    """Look for calls and process them, without a screen. Ctrl-C stops cleanly; twice stops at once."""
+    from focusflow.cli.work import run_headless
+
+    run_headless(context.obj, until_idle=until_idle)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=1000, help="How much faster than life the services answer.")
+    ] = 1.0,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", metavar="DIR", help="Keep the demo's data here instead of throwing it away."),
+    ] = None,
+) -> None:
+    """Show the whole product at work on this machine, with emulated services: no account, no cost."""
+    from focusflow.demo import run_demo
+
+    run_demo(speed=speed, keep=keep)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 0,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", metavar="FILE", help="A plan of faults to inject, as JSON."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=1000, help="How much faster than life the services answer.")
+    ] = 1.0,
+    env_file: Annotated[
+        Path | None,
+        typer.Option("--env", metavar="FILE", help="Write the environment that points FocusFlow here to this file."),
+    ] = None,
+) -> None:
+    """Serve emulated Drive, AssemblyAI, OpenAI and Notion on loopback, with a dozen recordings."""
+    from focusflow.demo import serve_sandbox
+
+    serve_sandbox(port=port, faults=faults, speed=speed, env_file=env_file)
+
+
+@app.command()
+def discover(context: typer.Context, as_json: AsJson = False) -> None:
+    """Look for new recordings once, now. Nothing is paid for."""
+    from focusflow.cli.work import discover_once
+
+    discover_once(context.obj, as_json=as_json)
+
+
+@app.command()
+def process(
+    context: typer.Context,
+    ids: Ids,
+    from_step: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="STEP", help="Do this step anew, and all after it: transcribe, summarize or sync."
+        ),
+    ] = None,
+    queue: Annotated[bool, typer.Option("--queue", help="Only ask for it; a running FocusFlow does it.")] = False,
+) -> None:
+    """Process these calls now, whatever the rules say (budgets still hold)."""
+    from focusflow.cli.work import process_now
+
+    process_now(context.obj, ids, from_step=from_step, queue=queue)
+
+
+# ---------------------------------------------------------------------------------------------------------------- verbs
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    ids: MaybeIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every failed call.")] = False,
+) -> None:
+    """Try failed calls again, from where they stopped; what is paid for is not paid for again."""
+    from focusflow.cli.verbs import retry_jobs
+
+    if bool(ids) == everything:
+        raise Finished(Exit.USAGE, "Name the calls to retry, or say --all.")
+    retry_jobs(context.obj, ids or None)
+
+
+@app.command()
+def skip(
+    context: typer.Context,
+    ids: Ids,
+    reason: Annotated[str, typer.Option(help="Why; it is shown with the call.")] = "by hand",
+) -> None:
+    """Leave these calls out. `unskip` takes it back."""
+    from focusflow.cli.verbs import skip_jobs
+
+    skip_jobs(context.obj, ids, reason)
+
+
+@app.command()
+def unskip(context: typer.Context, ids: Ids) -> None:
+    """Take skipped calls back in, whatever the rules say."""
+    from focusflow.cli.verbs import unskip_jobs
+
+    unskip_jobs(context.obj, ids)
+
+
+@app.command()
+def cancel(context: typer.Context, ids: Ids) -> None:
+    """Stop calls that are being processed; what is paid for stays, `retry` goes on."""
+    from focusflow.cli.verbs import cancel_jobs
+
+    cancel_jobs(context.obj, ids)
+
+
+@app.command()
+def pause(context: typer.Context) -> None:
+    """Start no more calls, in every FocusFlow on this database. Work in flight is finished."""
+    from focusflow.cli.verbs import pause_all
+
+    pause_all(context.obj)
+
+
+@app.command()
+def resume(context: typer.Context) -> None:
+    """Go on after `pause`."""
+    from focusflow.cli.verbs import resume_all
+
+    resume_all(context.obj)
+
+
+# -------------------------------------------------------------------------------------------------------------- looking
+
+
+@app.command()
+def stats(context: typer.Context, as_json: AsJson = False) -> None:
+    """Print counts, money and how long the steps take."""
+    from focusflow.cli.looking import print_stats
+
+    print_stats(context.obj, as_json=as_json)
+
+
+@jobs_app.command("list")
+def jobs_list(
+    context: typer.Context,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", "-s", help="Only these; also: waiting. May be repeated."),
+    ] = None,
+    search: Annotated[str, typer.Option("--search", "-q", help="Contact, number, file name, or words said.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, newest first.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """List calls, newest first."""
+    from focusflow.cli.looking import list_jobs
+
+    list_jobs(context.obj, statuses=status or [], search=search, limit=limit, as_json=as_json)
+
+
+@jobs_app.command("show")
+def jobs_show(
+    context: typer.Context, job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False
+) -> None:
+    """Show everything known about a call."""
+    from focusflow.cli.looking import show_job
+
+    show_job(context.obj, job_id, as_json=as_json)
+
+
+@jobs_app.command("export")
+def jobs_export(
+    context: typer.Context,
+    form: Annotated[str, typer.Option("--format", "-f", help="jsonl, csv or markdown.")] = "jsonl",
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="PATH", help="A file, or for markdown a directory. Default: stdout."),
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", "-s", help="Only these. May be repeated."),
+    ] = None,
+) -> None:
+    """Write calls with their transcripts and summaries."""
+    from focusflow.cli.looking import export_jobs
+
+    export_jobs(context.obj, form=form, to=to, statuses=status or [])
+
+
+@config_app.command("check")
+def config_check(
+    context: typer.Context,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask each service whether it lets us in. Free.")
+    ] = False,
+) -> None:
+    """Say everything that is wrong with the configuration, at once."""
+    from focusflow.cli.looking import check_config
+
+    check_config(context.obj, online=online)
+
+
+@config_app.command("show")
+def config_show(context: typer.Context, as_json: AsJson = False) -> None:
+    """Print every key, its value and where it is from. Secrets are never printed."""
+    from focusflow.cli.looking import show_config
+
+    show_config(context.obj, as_json=as_json)

@@ -1,0 +1,288 @@
+"""What do people want to see of jobs, numbers and settings?"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from focusflow.cli import output
+from focusflow.cli.outcome import Exit, Finished, say
+from focusflow.cli.session import Options, control_of, now, resolved, run_async
+from focusflow.config import Loaded, Settings, missing_for_work, valid_keys, without_effect
+from focusflow.domain.jobs import Status
+from focusflow.ports import Control, JobDetail, JobFilter, JobRow, Stats
+
+PAGE = 500
+
+
+def print_stats(options: Options, *, as_json: bool) -> None:
+    settings = options.load().settings
+    at = now().astimezone(settings.zone)
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    async def work() -> Stats:
+        async with control_of(settings) as control:
+            return await control.stats(now=at, day_start=midnight, month_start=midnight.replace(day=1))
+
+    stats = run_async(work)
+    found = output.stats_json(stats, date=at.date().isoformat(), daily_micros=settings.daily_micros)
+    if as_json:
+        output.put_json(found)
+    else:
+        output.put(_stats_text(stats, found))
+
+
+def _stats_text(stats: Stats, found: output.Json) -> str:
+    counts = [(str(status), str(count)) for status, count in stats.counts.items()]
+    lines = [output.table(("CALLS", ""), [*counts, ("waiting", str(stats.held))]), ""]
+    today = found["today"]
+    budget = f" of ${today['budget_usd']}" if today["budget_usd"] is not None else ""
+    lines.append(
+        f"Today: ${today['spent_usd']} spent, ${today['reserved_usd']} reserved{budget}, {today['jobs']} calls."
+    )
+    lines.append(f"This month: ${found['month']['spent_usd']} spent, {found['month']['jobs']} calls.")
+    if stats.failures_by_step:
+        lines.append("Failed: " + ", ".join(f"{step} {count}" for step, count in stats.failures_by_step.items()) + ".")
+    if stats.average_seconds_by_step:
+        averages = (f"{step} {seconds:.1f} s" for step, seconds in stats.average_seconds_by_step.items())
+        lines.append("On average: " + ", ".join(averages) + ".")
+    lines.append("Paused." if stats.control.paused else f"Instances at work: {len(stats.instances)}.")
+    return "\n".join(lines)
+
+
+def job_filter(statuses: Sequence[str], search: str = "") -> JobFilter:
+    """Return the filter that was asked for; `waiting` is not a status but means held jobs."""
+    wanted = [name for name in statuses if name != "waiting"]
+    known = [str(status) for status in Status]
+    if unknown := [name for name in wanted if name not in known]:
+        raise Finished(Exit.USAGE, f"There is no status {unknown[0]}; there are {', '.join([*known, 'waiting'])}.")
+    return JobFilter(statuses=tuple(Status(name) for name in wanted), search=search, held_only="waiting" in statuses)
+
+
+async def _pages(control: Control, chosen: JobFilter, limit: int) -> AsyncIterator[JobRow]:
+    before = None
+    while limit > 0:
+        rows = await control.jobs(chosen, limit=min(PAGE, limit), before=before)
+        for row in rows:
+            yield row
+        if len(rows) < min(PAGE, limit):
+            return
+        limit -= len(rows)
+        before = (rows[-1].job.discovered_at, rows[-1].job.id)
+
+
+def list_jobs(options: Options, *, statuses: Sequence[str], search: str, limit: int, as_json: bool) -> None:
+    settings = options.load().settings
+    chosen = job_filter(statuses, search)
+
+    async def work() -> list[JobRow]:
+        async with control_of(settings) as control:
+            return [row async for row in _pages(control, chosen, limit)]
+
+    rows = run_async(work)
+    if as_json:
+        output.put_json([output.job_json(row) for row in rows])
+    elif rows:
+        output.put(output.table(output.JOB_HEADER, [output.job_line(row, settings.zone) for row in rows]))
+    else:
+        say("No calls here yet. `focusflow discover` looks for them; `focusflow demo` shows how it works.")
+
+
+async def _detail(control: Control, prefix: str) -> JobDetail:
+    (job_id,) = await resolved(control, [prefix])
+    detail = await control.detail(job_id)
+    if detail is None:
+        raise Finished(Exit.NOT_FOUND, f"There is no job {prefix}.")
+    return detail
+
+
+def show_job(options: Options, prefix: str, *, as_json: bool) -> None:
+    settings = options.load().settings
+
+    async def work() -> JobDetail:
+        async with control_of(settings) as control:
+            return await _detail(control, prefix)
+
+    detail = run_async(work)
+    if as_json:
+        output.put_json(output.detail_json(detail))
+    else:
+        output.put(_detail_text(detail, settings))
+
+
+def _detail_text(detail: JobDetail, settings: Settings) -> str:
+    from focusflow.domain.transcript import timed_text
+
+    facts = {key: value for key, value in output.job_json(detail.row).items() if value not in (None, [], "")}
+    width = max(len(key) for key in facts)
+    lines = [f"{key:<{width}}  {output.plain(str(value))}" for key, value in facts.items()]
+    if detail.attempts:
+        lines += ["", output.table(("STEP", "STARTED", "OUTCOME", "ERROR"), _attempt_lines(detail, settings))]
+    if detail.documents.summary:
+        lines += ["", "SUMMARY", "", *map(output.plain, detail.documents.summary.markdown.splitlines())]
+    if detail.documents.transcript:
+        lines += ["", "TRANSCRIPT", "", *map(output.plain, timed_text(detail.documents.transcript).splitlines())]
+    if detail.events:
+        lines += ["", "LOG", ""]
+        lines += [
+            f"{_local(line.at, settings)}  {line.level:<7}  {output.plain(line.message)}" for line in detail.events
+        ]
+    return "\n".join(lines)
+
+
+def _attempt_lines(detail: JobDetail, settings: Settings) -> Iterable[tuple[str, ...]]:
+    for attempt in detail.attempts:
+        yield (
+            str(attempt.step),
+            _local(attempt.started_at, settings),
+            str(attempt.outcome),
+            output.plain(attempt.error or ""),
+        )
+
+
+def _local(at: datetime, settings: Settings) -> str:
+    return at.astimezone(settings.zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def export_jobs(options: Options, *, form: str, to: Path | None, statuses: Sequence[str]) -> None:
+    settings = options.load().settings
+    chosen = job_filter(statuses)
+    if form not in ("jsonl", "csv", "markdown"):
+        raise Finished(Exit.USAGE, f"There is no format {form}; there are jsonl, csv and markdown.")
+    if form == "markdown" and to is None:
+        raise Finished(Exit.USAGE, "Say where the Markdown files shall go: --to DIRECTORY.")
+
+    async def work() -> int:
+        async with control_of(settings) as control:
+            details = _details(control, chosen)
+            if form == "markdown" and to is not None:
+                return await _export_markdown(details, to, settings)
+            return await _export_lines(details, to, form)
+
+    try:
+        count = run_async(work)
+    except OSError as exc:
+        raise Finished(Exit.NOT_FOUND, f"{to}: cannot be written: {exc.strerror}.") from exc
+    say(f"Exported {count} calls.")
+
+
+async def _details(control: Control, chosen: JobFilter) -> AsyncIterator[JobDetail]:
+    async for row in _pages(control, chosen, sys.maxsize):
+        detail = await control.detail(row.job.id)
+        if detail is not None:
+            yield detail
+
+
+async def _export_lines(details: AsyncIterator[JobDetail], to: Path | None, form: str) -> int:
+    count = 0
+    stream = sys.stdout if to is None else to.open("w", encoding="utf-8", newline="")  # nothing else runs
+    try:
+        async for detail in details:
+            found = output.detail_json(detail)
+            stream.write(
+                _csv_lines(found, header=count == 0) if form == "csv" else f"{json.dumps(found, ensure_ascii=False)}\n"
+            )
+            count += 1
+    finally:
+        if to is not None:
+            stream.close()
+    return count
+
+
+def _csv_lines(found: output.Json, *, header: bool) -> str:
+    flat = {key: value for key, value in found.items() if not isinstance(value, list | dict)}
+    flat["transcript"] = (found["transcript"] or {}).get("text")
+    flat["summary"] = (found["summary"] or {}).get("markdown")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, flat.keys())
+    if header:
+        writer.writeheader()
+    writer.writerow(flat)
+    return text.getvalue()
+
+
+async def _export_markdown(details: AsyncIterator[JobDetail], to: Path, settings: Settings) -> int:
+    from focusflow.wiring import markdown_export
+
+    return await markdown_export(details, to, settings)
+
+
+def check_config(options: Options, *, online: bool) -> None:
+    loaded = options.load()
+    problems = missing_for_work(loaded.settings)
+    for sentence in without_effect(loaded.settings, loaded.origins):
+        say(f"note: {sentence}")
+    if online and not problems:
+        problems = run_async(lambda: _ask_services(loaded.settings))
+    if problems:
+        raise Finished(Exit.CONFIGURATION, "\n".join(problems))
+    say(f"{loaded.file or 'Environment and defaults'}: all is well.")
+
+
+async def _ask_services(settings: Settings) -> list[str]:
+    from focusflow.wiring import check_services
+
+    return await check_services(settings)
+
+
+def show_config(options: Options, *, as_json: bool) -> None:
+    loaded = options.load()
+    rows = list(_config_rows(loaded))
+    if as_json:
+        output.put_json({key: {"value": value, "from": origin} for key, value, origin in rows})
+    else:
+        output.put(
+            output.table(("KEY", "VALUE", "FROM"), [(key, _shown(value), origin) for key, value, origin in rows])
+        )
+
+
+def _config_rows(loaded: Loaded) -> Iterable[tuple[str, Any, str]]:
+    for key in valid_keys():
+        value: Any = loaded.settings
+        for part in key.split("."):
+            value = getattr(value, part)
+        yield key, _harmless(value), loaded.origins.get(key, "default")
+
+
+def _harmless(value: Any) -> Any:
+    """Return *value* as JSON knows it, with every secret replaced."""
+    match value:
+        case SecretStr():
+            return "(set)"
+        case BaseModel():
+            return {name: _harmless(part) for name, part in value}
+        case dict():
+            return {str(name): _harmless(part) for name, part in value.items()}
+        case tuple() | list():
+            return [_harmless(part) for part in value]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return _without_password(str(value))
+
+
+def _without_password(text: str) -> str:
+    """Hide the password in an address such as postgresql://me:secret@host/db."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    if "://" not in text:
+        return text
+    parts = urlsplit(text)
+    if parts.password is None:
+        return text
+    user_and_host = parts.netloc.replace(f":{parts.password}@", ":(set)@")
+    return urlunsplit(parts._replace(netloc=user_and_host))
+
+
+def _shown(value: Any) -> str:
+    return (
+        ""
+        if value is None
+        else output.plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    )

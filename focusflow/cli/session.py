@@ -1,0 +1,72 @@
+"""What does every command share? Settings, the store, and the moment it runs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+
+from focusflow.cli.outcome import Exit, Finished
+from focusflow.config import Loaded, Settings, load
+from focusflow.domain.jobs import JobId
+from focusflow.ports import Control
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Flags that every command takes."""
+
+    config: Path | None = None
+    flags: Mapping[str, object] | None = None
+
+    def load(self) -> Loaded:
+        """Read the configuration. Raises `ConfigError`."""
+        return load(file=self.config, flags=self.flags)
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run *work* on a fresh event loop."""
+    return anyio.run(work)
+
+
+@asynccontextmanager
+async def control_of(settings: Settings) -> AsyncIterator[Control]:
+    """Open the store for a command that asks or tells, and close it."""
+    from focusflow.wiring import opened_store
+
+    async with opened_store(settings) as store:
+        yield store
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def resolved(control: Control, prefixes: Sequence[str]) -> list[JobId]:
+    """Return the jobs that are meant by ids or unique beginnings of ids; ends the command if one is not."""
+    found = []
+    for prefix in prefixes:
+        matches = await control.find(prefix)
+        if len(matches) != 1:
+            raise Finished(Exit.NOT_FOUND, _unclear(prefix, matches))
+        found.append(matches[0])
+    return found
+
+
+def _unclear(prefix: str, matches: Sequence[JobId]) -> str:
+    if not matches:
+        return f"There is no job {prefix}; `focusflow jobs list` shows all."
+    return f"{prefix} is the beginning of several jobs: {', '.join(matches)}."
+
+
+async def told(
+    settings: Settings, prefixes: Sequence[str], verb: Callable[[Control, list[JobId]], Awaitable[Sequence[JobId]]]
+) -> Sequence[JobId]:
+    """Apply *verb* to the jobs meant by *prefixes* and return those it changed."""
+    async with control_of(settings) as control:
+        return await verb(control, await resolved(control, prefixes))

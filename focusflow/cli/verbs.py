@@ -1,0 +1,78 @@
+"""What do people tell FocusFlow to do with its jobs? Each verb is one call of `Control`, kept in the store."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from focusflow.cli.outcome import Exit, Finished, say
+from focusflow.cli.session import Options, control_of, now, run_async, told
+from focusflow.domain.jobs import JobId
+from focusflow.ports import Control
+
+
+def _report(done: Sequence[JobId], asked: int | None, sentence: str, otherwise: str) -> None:
+    if not done:
+        raise Finished(Exit.NOT_FOUND, otherwise)
+    calls = "call" if len(done) == 1 else "calls"
+    say(sentence.format(count=len(done), calls=calls))
+    if asked is not None and asked > len(done):
+        say(f"{asked - len(done)} left as they were: {otherwise[0].lower()}{otherwise[1:]}")
+
+
+def retry_jobs(options: Options, ids: list[str] | None) -> None:
+    settings = options.load().settings
+
+    async def work() -> Sequence[JobId]:
+        if ids is not None:
+            return await told(settings, ids, lambda control, jobs: control.retry(jobs, now=now()))
+        async with control_of(settings) as control:
+            return await control.retry(None, now=now())
+
+    done = run_async(work)
+    _report(
+        done, ids and len(ids), "{count} {calls} will be tried again.", "Nothing to retry: no such call has failed."
+    )
+
+
+def skip_jobs(options: Options, ids: list[str], reason: str) -> None:
+    settings = options.load().settings
+    done = run_async(
+        lambda: told(settings, ids, lambda control, jobs: control.skip_jobs(jobs, reason=reason, now=now()))
+    )
+    _report(done, len(ids), "{count} {calls} skipped.", "Only calls that wait or have failed can be skipped.")
+
+
+def unskip_jobs(options: Options, ids: list[str]) -> None:
+    settings = options.load().settings
+    done = run_async(lambda: told(settings, ids, lambda control, jobs: control.unskip(jobs, now=now())))
+    _report(done, len(ids), "{count} {calls} taken back in.", "Only skipped calls can be taken back in.")
+
+
+def cancel_jobs(options: Options, ids: list[str]) -> None:
+    settings = options.load().settings
+    done = run_async(lambda: told(settings, ids, lambda control, jobs: control.cancel(jobs, now=now())))
+    _report(done, len(ids), "{count} {calls} stopped.", "Only calls that are being processed can be stopped.")
+
+
+def pause_all(options: Options) -> None:
+    async def verb(control: Control) -> None:
+        await control.pause(now=now())
+
+    _tell(options, verb)
+    say("Paused: no more calls are started. `focusflow resume` goes on.")
+
+
+def resume_all(options: Options) -> None:
+    async def verb(control: Control) -> None:
+        await control.resume(now=now())
+
+    _tell(options, verb)
+    say("Resumed.")
+
+
+def _tell(options: Options, verb: Callable[[Control], Awaitable[None]]) -> None:
+    settings = options.load().settings
+
+    async def work() -> None:
+        async with control_of(settings) as control:
+            await verb(control)
+
+    run_async(work)
