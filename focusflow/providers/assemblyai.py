@@ -188,7 +188,10 @@ class AssemblyAITranscriber:
 
     async def _page(self, before: str | None) -> list[dict[str, object]]:
         params = {"limit": str(PAGE)} | ({"before_id": before} if before else {})
-        raw = await self._ask(lambda: self._get("/v2/transcript", params), "list its transcripts")
+        try:
+            raw = await self._ask(lambda: self._get("/v2/transcript", params), "list its transcripts")
+        except Permanent as refused:  # the place to go on from may have just been deleted: begin again, give up nothing
+            raise Transient(str(refused)) from refused
         match await anyio.to_thread.run_sync(_loaded, raw):
             case {"transcripts": list(orders)}:
                 return [order for order in orders if isinstance(order, dict)]
