@@ -45,7 +45,7 @@ def _five_fields(expression: str) -> str:
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, KeyError) as exc:
         raise ValueError(f"{name!r} is not a time zone; write it like Australia/Melbourne") from exc
     return name
 
@@ -362,7 +362,7 @@ def _machine_zone() -> ZoneInfo:
     for candidate in candidates:
         try:
             return ZoneInfo(candidate)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             continue
     return ZoneInfo("UTC")
 
