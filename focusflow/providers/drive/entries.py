@@ -1,0 +1,124 @@
+"""What do Drive's answers say? Files, folders and changes, read from its JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from focusflow.ports import SourceFile
+
+FOLDER = "application/vnd.google-apps.folder"
+GOOGLE_NATIVE = "application/vnd.google-apps."
+"""Documents, shortcuts and such: they have no bytes of their own, so they are no recordings. Shortcuts are not
+followed: the file they point to is found where it is, and its sharing does not come with the shortcut."""
+
+FILE_FIELDS = "id,name,mimeType,parents,trashed,size,md5Checksum,createdTime,modifiedTime,webViewLink"
+FILE_FIELDS += ",owners(emailAddress)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file or folder as Drive lists it."""
+
+    id: str
+    parents: tuple[str, ...]
+    trashed: bool
+    is_folder: bool
+    file: SourceFile | None
+    """None for folders, shortcuts and Google's own documents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One page of a folder's content."""
+
+    entries: tuple[Entry, ...]
+    next_page: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The latest state of something that changed."""
+
+    id: str
+    entry: Entry | None
+    """None when it was deleted, or is not shared with us any more."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is known to be a folder."""
+        return self.entry is not None and self.entry.is_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One page of the feed of changes."""
+
+    changes: tuple[Change, ...]
+    token: str
+    """Where the feed goes on."""
+    more: bool
+
+
+def listed(answer: Mapping[str, Any]) -> Listed:
+    """Read a page of `files.list`. Raises KeyError or TypeError when it is none."""
+    return Listed(entries=tuple(entry(document) for document in answer["files"]), next_page=answer.get("nextPageToken"))
+
+
+def changed(answer: Mapping[str, Any]) -> Changed:
+    """Read a page of `changes.list`. Raises KeyError or TypeError when it is none."""
+    more = answer.get("nextPageToken")
+    return Changed(
+        changes=tuple(_change(document) for document in answer["changes"]),
+        token=more or answer["newStartPageToken"],
+        more=bool(more),
+    )
+
+
+def _change(document: Mapping[str, Any]) -> Change:
+    if document.get("changeType") == "drive":
+        return Change(id=document["driveId"], entry=None if document.get("removed") else _shared_drive(document))
+    told = document.get("file")
+    return Change(id=document["fileId"], entry=None if document.get("removed") or told is None else entry(told))
+
+
+def _shared_drive(document: Mapping[str, Any]) -> Entry:
+    return Entry(id=document["driveId"], parents=(), trashed=False, is_folder=True, file=None)
+
+
+def entry(document: Mapping[str, Any]) -> Entry:
+    """Read one file or folder."""
+    kind = document.get("mimeType") or ""
+    return Entry(
+        id=document["id"],
+        parents=tuple(document.get("parents") or ()),
+        trashed=bool(document.get("trashed")),
+        is_folder=kind == FOLDER,
+        file=None if kind.startswith(GOOGLE_NATIVE) else _file(document),
+    )
+
+
+def _file(document: Mapping[str, Any]) -> SourceFile:
+    parents: Sequence[str] = document.get("parents") or ()
+    md5 = document.get("md5Checksum")
+    return SourceFile(
+        file_id=document["id"],
+        name=document["name"],
+        parent_id=parents[0] if parents else None,
+        mime_type=document.get("mimeType"),
+        size=_int64(document.get("size")),
+        md5=md5.lower() if md5 else None,
+        owners=tuple(owner["emailAddress"] for owner in document.get("owners") or () if owner.get("emailAddress")),
+        created_at=_instant(document.get("createdTime")),
+        modified_at=_instant(document.get("modifiedTime")),
+        web_url=document.get("webViewLink"),
+    )
+
+
+def _int64(text: str | int | None) -> int | None:
+    """Drive writes 64-bit numbers as strings."""
+    return None if text is None else int(text)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
