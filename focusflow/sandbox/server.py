@@ -1,17 +1,24 @@
 """Where do the emulated services live? One server on loopback that logs, breaks and routes what it is asked."""
 
+import hashlib
 import ipaddress
 import time
 from collections.abc import Iterable, Sequence
+from datetime import date
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from focusflow.sandbox.assemblyai import AssemblyAIService
+from focusflow.sandbox.drive import DriveService
 from focusflow.sandbox.faults import Fault, FaultPlan
+from focusflow.sandbox.notion import NotionService
+from focusflow.sandbox.openai import OpenAIService
+from focusflow.sandbox.recordings import standard_recordings
 from focusflow.sandbox.request_log import LoggedRequest, RequestLog
-from focusflow.sandbox.service import Service, UnixClock
+from focusflow.sandbox.service import Bill, Service, UnixClock
 from focusflow.sandbox.tampering import TAMPERED_KINDS, reset, tamper
 
 KEPT_BODY_TYPES: Final = frozenset({"application/json", "application/x-www-form-urlencoded"})
@@ -21,6 +28,8 @@ PROXY_PAGE: Final = (
     "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>"
     "<body><h1>Please sign in to continue</h1></body></html>\n"
 )
+
+AnyService = TypeVar("AnyService", bound=Service)
 
 
 class Sandbox:
@@ -38,12 +47,15 @@ class Sandbox:
         port: int = 0,
         host: str = "127.0.0.1",
         clock: UnixClock = time.time,
+        bill: Bill | None = None,
     ) -> None:
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"the sandbox listens on loopback only, not on {host}")
         self.services = {service.name: service for service in services}
         self.faults = faults
         self.log = log
+        self.bill = bill if bill is not None else Bill()
+        """What `build_sandbox`'s services charged."""
         self._host, self._port, self._clock = host, port, clock
         self._runner: web.AppRunner | None = None
         self._root_url: str | None = None
@@ -58,6 +70,26 @@ class Sandbox:
     def url_of(self, name: str) -> str:
         """Where service *name* is mounted, for example `http://127.0.0.1:PORT/notion`."""
         return self.root_url + self.services[name].prefix
+
+    @property
+    def drive(self) -> DriveService:
+        """The emulated Drive; raise LookupError if this sandbox has none."""
+        return self._only(DriveService)
+
+    @property
+    def assemblyai(self) -> AssemblyAIService:
+        """The emulated AssemblyAI; raise LookupError if this sandbox has none."""
+        return self._only(AssemblyAIService)
+
+    @property
+    def openai(self) -> OpenAIService:
+        """The emulated OpenAI; raise LookupError if this sandbox has none."""
+        return self._only(OpenAIService)
+
+    @property
+    def notion(self) -> NotionService:
+        """The emulated Notion; raise LookupError if this sandbox has none."""
+        return self._only(NotionService)
 
     async def __aenter__(self) -> Self:
         application = web.Application(middlewares=[self._middleware()], client_max_size=64 * 1024 * 1024)
@@ -88,6 +120,12 @@ class Sandbox:
         runner, self._runner, self._root_url = self._runner, None, None
         if runner is not None:
             await runner.cleanup()
+
+    def _only(self, kind: type[AnyService]) -> AnyService:
+        for service in self.services.values():
+            if isinstance(service, kind):
+                return service
+        raise LookupError(f"this sandbox has no {kind.name}")
 
     def _mounted_routes(self) -> Iterable[web.RouteDef]:
         for service in self.services.values():
@@ -162,6 +200,48 @@ class Sandbox:
             return web.Response(text=PROXY_PAGE, content_type="text/html", status=fault.status or 200)
         assert fault.status is not None  # Fault checks it
         return service.fault_response(fault.status, fault.retry_after)
+
+
+def build_sandbox(
+    *,
+    clock: UnixClock = time.time,
+    seed: int = 0,
+    speed: float = 1.0,
+    port: int = 0,
+    faults: FaultPlan | None = None,
+    log: RequestLog | None = None,
+    today: date | None = None,
+    recordings: bool = True,
+) -> Sandbox:
+    """The four services with one bill and one fault plan, ready to be opened with `async with`.
+
+    *speed* divides every emulated wait. With *recordings* the standard ones lie in Drive, dated *today* (default: the
+    clock's day here) and the two days before, and AssemblyAI knows what is said in them.
+    """
+    plan = faults if faults is not None else FaultPlan(seed=seed)
+    bill = Bill()
+    drive = DriveService(clock=clock, bill=bill, faults=plan, seed=seed)
+    assemblyai = AssemblyAIService(
+        clock=clock,
+        bill=bill,
+        faults=plan,
+        queued_seconds=0.2 / speed,
+        processing_seconds=0.8 / speed,
+        processing_per_audio_second=0.0005 / speed,
+    )
+    openai = OpenAIService(clock=clock, bill=bill, faults=plan, delta_seconds=0.002 / speed)
+    notion = NotionService(clock=clock, bill=bill, faults=plan, seed=seed)
+    if recordings:
+        for recording in standard_recordings(today or date.fromtimestamp(clock())):
+            drive.files.add_recording(recording)
+            if recording.script_key is not None:
+                assemblyai.register_audio(
+                    hashlib.md5(recording.content, usedforsecurity=False).hexdigest(), recording.script_key
+                )
+    services = [drive, assemblyai, openai, notion]
+    return Sandbox(
+        services, faults=plan, log=log if log is not None else RequestLog(), port=port, clock=clock, bill=bill
+    )
 
 
 async def _receive(request: web.Request, wanted: int) -> None:
