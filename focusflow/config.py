@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -344,7 +343,9 @@ class Settings(Section):
     @cached_property
     def daily_micros(self) -> int | None:
         """The day's budget in micro-dollars; None: no limit."""
-        return None if self.budget.daily_usd is None else micros(self.budget.daily_usd)
+        from focusflow.domain.money import micros_from_usd
+
+        return None if self.budget.daily_usd is None else micros_from_usd(self.budget.daily_usd)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -365,11 +366,6 @@ def _machine_zone() -> ZoneInfo:
         except (OSError, ValueError, KeyError):
             continue
     return ZoneInfo("UTC")
-
-
-def micros(usd: float) -> int:
-    """Return dollars, as people write them, in micro-dollars."""
-    return int((Decimal(str(usd)) * 1_000_000).to_integral_value(ROUND_HALF_UP))
 
 
 USER_NAMES: Mapping[str, str] = {

@@ -58,7 +58,7 @@ async def deliver(
     courier = _Courier(chain, job, sink, delivery)
     try:
         with anyio.fail_after(chain.limits.sync):
-            await courier.bring(page_for(chain, job, transcript, summary))
+            await courier.bring(page_of(job, transcript, summary, chain.time_zone))
     except TimeoutError:
         return await courier.failed(Transient(f"{sink.name} took longer than {chain.limits.sync / 60:g} minutes."))
     except LostClaim:
@@ -117,7 +117,7 @@ class _Courier:
         return None
 
 
-def page_for(chain: Chain, job: Job, transcript: Transcript, summary: Summary) -> Page:
+def page_of(job: Job, transcript: Transcript, summary: Summary, time_zone: str) -> Page:
     """Return what a sink shall show of the call."""
     return Page(
         key=f"focusflow:{job.id}",
@@ -127,7 +127,7 @@ def page_for(chain: Chain, job: Job, transcript: Transcript, summary: Summary) -
         direction=job.direction,
         call_type=job.call_type,
         call_at=job.call_at,
-        time_zone=chain.time_zone,
+        time_zone=time_zone,
         duration_seconds=transcript.duration_seconds or job.duration_seconds,
         web_url=job.web_url,
         file_name=job.file_name,

@@ -224,7 +224,7 @@ def arrival(file: SourceFile, intake: Intake, now: datetime) -> Arrival:
         direction=details.direction,
         call_type=details.call_type,
         duration_seconds=None,
-        call_at=details.call_at or file.created_at,
+        call_at=details.call_at,
         rules=intake.rules,
         now=now,
     )

@@ -59,7 +59,7 @@ class Loop:
 
     def _failed(self, error: FocusFlowError) -> float:
         self.failures_in_a_row += 1
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** (self.failures_in_a_row - 1), LONGEST_PAUSE_SECONDS)
+        pause = min(FIRST_PAUSE_SECONDS * 2.0 ** (self.failures_in_a_row - 1), LONGEST_PAUSE_SECONDS)
         asked = error.retry_after if isinstance(error, SourceError) else None
         _log.error(str(error), loop=self.name, failures_in_a_row=self.failures_in_a_row, exc_info=error)
         self._announce(str(error), "")

@@ -16,7 +16,7 @@ from focusflow.supervisor.discovery import Discovery
 from focusflow.supervisor.housekeeping import Housekeeping
 from focusflow.supervisor.loop import Loop
 from focusflow.supervisor.processor import Processor
-from focusflow.supervisor.schedule import day_start, next_turn
+from focusflow.supervisor.schedule import Wake, day_start, next_turn
 from focusflow.supervisor.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class Supervisor:
         self._queue, self._record, self._control = queue, record, control
         self._redeliver, self._schedule, self._clock, self._bus = redeliver, schedule, clock, bus
         self._jobs: TaskGroup | None = None
+        self._watch_seconds = watchdog.interval
         self._stopping = anyio.Event()
         self._reconcile_at = next_turn(schedule.reconcile_cron, clock.now(), schedule.zone)
         self.discovery_loop = self._loop("discovery", self._discover, self._until_discovery)
@@ -99,6 +100,20 @@ class Supervisor:
             self._jobs = None
             with anyio.CancelScope(shield=True), anyio.move_on_after(5):
                 await self._queue.instance_gone(self.processor.token)
+
+    async def process_due(self) -> None:
+        """Process what is due now and return when it has come to rest; look for nothing else."""
+        async with anyio.create_task_group() as loops:
+            await self.watchdog_loop.turn()
+            loops.start_soon(self.watchdog_loop.run)
+            free = Wake()
+            self.processor.on_free = free.ring
+            async with anyio.create_task_group() as jobs:
+                while await self.processor.tick(jobs) or self.processor.running:
+                    await free.wait(self._clock, self._watch_seconds)
+            loops.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+            await self._queue.instance_gone(self.processor.token)
 
     def _loops(self) -> list[Loop]:
         return [

@@ -1,0 +1,127 @@
+"""How is work done from the command line, without a screen?"""
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import anyio
+
+from focusflow.cli import output
+from focusflow.cli.outcome import Exit, Finished, say
+from focusflow.cli.session import Options, control_of, now, resolved, run_async
+from focusflow.config import Settings, secrets
+from focusflow.domain.jobs import JobId, Step
+from focusflow.ports import JobRow
+
+
+@contextmanager
+def logging_for(settings: Settings, *, quiet: bool = False) -> Iterator[None]:
+    """Log to the file and, unless *quiet*, to stderr."""
+    from focusflow.logs import logging_to
+
+    wanted = settings.logging
+    with logging_to(
+        level=wanted.level,
+        file=(wanted.file or settings.data_path / "focusflow.log").expanduser(),
+        stream=None if quiet else sys.stderr,
+        json_lines=wanted.json_lines,
+        secrets=secrets(settings),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def stopping_on_signals(stop: Callable[[], None]) -> AsyncIterator[None]:
+    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly and the second one at once."""
+    async with anyio.create_task_group() as group:
+
+        async def listen() -> None:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+                first = True
+                async for _ in signals:
+                    if first:
+                        say("Stopping: work in flight is finished or handed back. Once more stops at once.")
+                        stop()
+                        first = False
+                    else:
+                        group.cancel_scope.cancel()
+
+        group.start_soon(listen)
+        yield
+        group.cancel_scope.cancel()
+
+
+def run_headless(options: Options, *, until_idle: bool) -> None:
+    """Run the supervisor until it is told to stop, or until nothing is left to do."""
+    settings = options.load().settings
+
+    async def work() -> None:
+        from focusflow.wiring import opened_works
+
+        async with opened_works(settings) as works, stopping_on_signals(works.supervisor.stop):
+            await works.supervisor.run(until_idle=until_idle)
+
+    with logging_for(settings):
+        run_async(work)
+
+
+def discover_once(options: Options, *, as_json: bool) -> None:
+    """Look once and say what came."""
+    settings = options.load().settings
+
+    async def work() -> output.Json:
+        from focusflow.wiring import SystemClock, discovery_of, opened_source, opened_store, rules_of
+
+        clock = SystemClock()
+        async with opened_store(settings) as store, opened_source(settings, clock) as source:
+            discovery = discovery_of(settings, store, source, await rules_of(settings, store, clock), clock)
+            summary = await discovery.tick()
+            counts = (await store.stats(now=now(), day_start=now(), month_start=now())).counts
+            return {"summary": summary, "counts": {str(status): count for status, count in counts.items()}}
+
+    with logging_for(settings, quiet=True):
+        found = run_async(work)
+    if as_json:
+        output.put_json(found)
+    else:
+        output.put(f"{found['summary']}. {found['counts']['discovered']} calls wait to be processed.")
+
+
+def process_now(options: Options, ids: list[str], *, from_step: str | None, queue: bool) -> None:
+    """Ask for the calls and, unless *queue*, process them here and now."""
+    settings = options.load().settings
+    step = _step(from_step)
+
+    async def ask() -> tuple[JobId, ...]:
+        async with control_of(settings) as control:
+            jobs = await resolved(control, ids)
+            return tuple(await control.process(jobs, from_step=step, now=now()))
+
+    asked = run_async(ask)
+    if not asked:
+        raise Finished(Exit.NOT_FOUND, "Nothing to process: these calls are being processed already.")
+    say(f"{len(asked)} asked for.")
+    if queue:
+        return
+
+    async def work() -> list[JobRow]:
+        from focusflow.wiring import opened_works
+
+        async with opened_works(settings, only=asked) as works, stopping_on_signals(works.supervisor.stop):
+            await works.supervisor.process_due()
+            details = [await works.store.detail(job_id, events=0) for job_id in asked]
+            return [detail.row for detail in details if detail is not None]
+
+    with logging_for(settings, quiet=not sys.stderr.isatty()):
+        rows = run_async(work)
+    output.put(output.table(output.JOB_HEADER, [output.job_line(row, settings.zone) for row in rows]))
+
+
+def _step(name: str | None) -> Step | None:
+    if name is None:
+        return None
+    steps = [str(step) for step in (Step.TRANSCRIBE, Step.SUMMARIZE, Step.SYNC)]
+    if name not in steps:
+        raise Finished(Exit.USAGE, f"There is no step {name} to start from; there are {', '.join(steps)}.")
+    return Step(name)

@@ -1,0 +1,581 @@
+"""Which concrete parts make a running FocusFlow? The only place that knows their classes."""
+
+import json
+import os
+import random
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from focusflow.config import Settings, local_zone_name, missing_for_work
+from focusflow.errors import ConfigError, FocusFlowError
+from focusflow.events import Bus
+
+if TYPE_CHECKING:
+    from focusflow.domain.eligibility import Rules
+    from focusflow.domain.jobs import Job, JobId
+    from focusflow.pipeline.chain import Chain
+    from focusflow.ports import (
+        Clock,
+        Completion,
+        JobDetail,
+        Settlement,
+        Sink,
+        Source,
+        Summarizer,
+        Transcriber,
+    )
+    from focusflow.store import Store
+    from focusflow.supervisor.processor import Throttle
+    from focusflow.supervisor.supervisor import Supervisor
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, bus: Bus | None = None) -> "AsyncIterator[Store]":
+    """Open the database that the settings name. Raises `StoreError`."""
+    from focusflow.store import open_store
+
+    async with open_store(settings.store_url, bus=bus or Bus(), synchronous=settings.store.synchronous) as store:
+        yield store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The providers, open and ready."""
+
+    source: "Source"
+    transcriber: "Transcriber"
+    summarizer: "Summarizer"
+    sinks: "Sequence[Sink]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """A FocusFlow that can process calls."""
+
+    settings: Settings
+    store: "Store"
+    bus: Bus
+    clock: "Clock"
+    services: Services
+    chain: "Chain"
+    supervisor: "Supervisor"
+
+
+# ------------------------------------------------------------------------------------------------------------ providers
+
+
+def _secret(value: Any) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def drive_credentials(settings: Settings) -> Mapping[str, Any]:
+    """Return the service account's key (given inline or as a path) or the user's own tokens. Raises `ConfigError`."""
+    drive = settings.drive
+    text = _secret(drive.credentials).strip()
+    if not text:
+        return {
+            "client_id": drive.oauth_client_id,
+            "client_secret": _secret(drive.oauth_client_secret),
+            "refresh_token": _secret(drive.oauth_refresh_token),
+        }
+    name = "drive.credentials (GOOGLE_SERVICE_ACCOUNT_KEY)"
+    if not text.startswith("{"):
+        try:
+            text = Path(text).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError) as exc:
+            raise ConfigError(f"{name} is neither JSON nor a file that can be read.") from exc
+    try:
+        info = json.loads(text)
+    except ValueError as exc:
+        raise ConfigError(f"{name} is not JSON: copy the whole key file.") from exc
+    if not isinstance(info, dict):
+        raise ConfigError(f"{name} is not a service account's key: download it anew as JSON.")
+    return info
+
+
+@asynccontextmanager
+async def opened_source(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
+    """Open where recordings come from. Raises `ConfigError`."""
+    async with _SOURCES[settings.source](settings, clock) as source:
+        yield source
+
+
+@asynccontextmanager
+async def _drive(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
+    from focusflow.providers.drive import DriveSource
+
+    async with DriveSource(
+        credentials=drive_credentials(settings),
+        folder_id=settings.drive.folder_id or "",
+        clock=clock,
+        base_url=settings.drive.base_url,
+        token_uri=settings.drive.token_url,
+        download_deadline=settings.timeouts.download * 60,
+    ) as source:
+        yield source
+
+
+@asynccontextmanager
+async def _folder(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
+    from focusflow.providers.folder import FolderSource
+
+    if settings.folder.path is None:
+        raise ConfigError("folder.path is not set: which folder has the recordings?")
+    yield FolderSource(
+        settings.folder.path.expanduser(),
+        recursive=settings.folder.recursive,
+        settle_seconds=settings.folder.settle_seconds,
+        clock=clock,
+    )
+
+
+_SOURCES: Mapping[str, Callable[..., Any]] = {"drive": _drive, "folder": _folder}
+
+
+@asynccontextmanager
+async def _transcriber(settings: Settings, clock: "Clock") -> "AsyncIterator[Transcriber]":
+    from focusflow.providers.assemblyai import TranscriptionOptions, open_assemblyai
+
+    wanted = settings.assemblyai
+    options = TranscriptionOptions(
+        speech_models=wanted.speech_models,
+        language_code=wanted.language_code,
+        expected_languages=wanted.expected_languages,
+        speaker_labels=wanted.speaker_labels,
+        speakers_expected=wanted.speakers_expected,
+        keyterms_prompt=wanted.keyterms,
+        custom_spelling=wanted.custom_spelling,
+        redact_pii=bool(wanted.redact_pii_policies),
+        redact_pii_policies=wanted.redact_pii_policies,
+        redact_pii_sub=wanted.redact_pii_substitution if wanted.redact_pii_policies else None,
+        entity_detection=wanted.entity_detection,
+        sentiment_analysis=wanted.sentiment_analysis,
+        speech_threshold=wanted.speech_threshold,
+        extra=wanted.extra,
+    )
+    async with open_assemblyai(
+        api_key=_secret(wanted.api_key), base_url=wanted.base_url, clock=clock, options=options
+    ) as transcriber:
+        yield transcriber
+
+
+@asynccontextmanager
+async def _summarizer(settings: Settings, clock: "Clock") -> "AsyncIterator[Summarizer]":
+    from focusflow.providers.openai import open_openai
+
+    wanted = settings.openai
+    async with open_openai(
+        api_key=_secret(wanted.api_key) or None,
+        base_url=wanted.base_url,
+        model=wanted.model,
+        clock=clock,
+        context_tokens=wanted.context_tokens,
+        max_completion_tokens=wanted.max_output_tokens,
+        reasoning_effort=wanted.reasoning_effort,
+        service_tier=wanted.service_tier,
+        extra_body=wanted.extra,
+    ) as summarizer:
+        yield summarizer
+
+
+async def _opened_sinks(settings: Settings, clock: "Clock", stack: AsyncExitStack) -> "list[Sink]":
+    """Open every configured sink. None at all is fine: then a job is complete when it is summarised."""
+    sinks: list[Sink] = []
+    if settings.notion.api_key is not None:
+        from focusflow.providers.notion import PropertyNames, open_notion
+
+        names = settings.notion.properties
+        sinks.append(
+            await stack.enter_async_context(
+                open_notion(
+                    api_key=_secret(settings.notion.api_key),
+                    database_id=settings.notion.database_id or "",
+                    data_source_id=settings.notion.data_source_id,
+                    base_url=settings.notion.base_url,
+                    clock=clock,
+                    properties=PropertyNames(
+                        title=names.title,
+                        date=names.date,
+                        direction=names.direction,
+                        duration=names.duration,
+                        link=names.link,
+                        status=names.status,
+                        external_id=names.key,
+                        contact=names.contact,
+                        number=names.number,
+                        status_done=settings.notion.status_done,
+                    ),
+                )
+            )
+        )
+    if settings.markdown.path is not None:
+        sinks.append(markdown_sink(settings.markdown.path.expanduser(), settings))
+    return sinks
+
+
+def markdown_sink(root: Path, settings: Settings) -> "Sink":
+    """Return the sink that writes one file a call below *root*."""
+    from focusflow.providers.markdown_folder import MarkdownFolderSink
+
+    return MarkdownFolderSink(root, settings.zone)
+
+
+@asynccontextmanager
+async def opened_services(settings: Settings, clock: "Clock") -> AsyncIterator[Services]:
+    """Open every provider. Raises `ConfigError` with everything that is missing."""
+    if problems := missing_for_work(settings):
+        raise ConfigError(*problems)
+    async with AsyncExitStack() as stack:
+        yield Services(
+            source=await stack.enter_async_context(opened_source(settings, clock)),
+            transcriber=await stack.enter_async_context(_transcriber(settings, clock)),
+            summarizer=await stack.enter_async_context(_summarizer(settings, clock)),
+            sinks=await _opened_sinks(settings, clock, stack),
+        )
+
+
+async def check_services(settings: Settings) -> list[str]:
+    """Ask each service whether it lets us in; return what is wrong, one sentence each."""
+    problems: list[str] = []
+    async with opened_services(settings, SystemClock()) as services:
+        for provider in (services.source, services.transcriber, services.summarizer, *services.sinks):
+            try:
+                problems += await provider.check()
+            except FocusFlowError as exc:
+                problems.append(str(exc))
+    return problems
+
+
+# ---------------------------------------------------------------------------------------------------------------- rules
+
+
+async def rules_of(settings: Settings, store: "Store", clock: "Clock") -> "Rules":
+    """Return the rules, with the instant before which calls are old: as set, else this database's first start."""
+    from focusflow.domain.eligibility import Rules
+
+    auto = settings.auto
+    first_start = await store.first_started_at(clock.now())
+    return Rules(
+        directions=frozenset(auto.directions),
+        unknown_direction=auto.unknown_direction,
+        call_types=frozenset(kind.lower() for kind in auto.call_types) or None,
+        min_duration_seconds=auto.min_duration,
+        max_age=timedelta(days=auto.max_age_days) if auto.max_age_days else None,
+        not_before=auto.since or (first_start if auto.only_future else None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """What things cost, by the tables and the user's own prices."""
+
+    settings: Settings
+    clock: "Clock"
+
+    def estimate(self, seconds: float) -> int | None:
+        """Return what a call of so many seconds will cost, in micro-dollars; None: unpriced."""
+        from focusflow.domain.money import estimate_call_micros
+
+        return estimate_call_micros(
+            seconds,
+            speech_models=self.settings.assemblyai.speech_models,
+            addons=self._addons(),
+            rates=self._audio_rates(),
+            summary_model=self.settings.openai.model,
+            at=self.clock.now(),
+            pricing=self._token_pricing(),
+            service_tier=self.settings.openai.service_tier,
+        )
+
+    def transcript(self, transcriber: "Transcriber", raw: bytes) -> "Settlement":
+        """Return what a finished transcript cost."""
+        from focusflow.domain.money import transcription_micros
+        from focusflow.ports import Settlement
+
+        usage = transcriber.usage(raw)
+        return Settlement(
+            provider=transcriber.name,
+            model=usage.model,
+            actual_micros=transcription_micros(usage.seconds, usage.model, usage.addons, self._audio_rates()),
+            usage_known=True,
+            usage={"audio_seconds": usage.seconds, "addons": list(usage.addons)},
+            external_ref=None,
+        )
+
+    def completions(self, provider: str, completions: "Sequence[Completion]") -> "Settlement":
+        """Return what the answers to one step cost together; one of unknown usage leaves the whole to its estimate."""
+        from focusflow.domain.money import completion_micros
+        from focusflow.ports import Settlement
+
+        known = all(answer.usage is not None for answer in completions)
+        prices = [
+            completion_micros(
+                answer.model,
+                answer.usage,
+                at=self.clock.now(),
+                pricing=self._token_pricing(),
+                service_tier=answer.service_tier,
+            )
+            for answer in completions
+        ]
+        priced = [price for price in prices if price is not None]
+        return Settlement(
+            provider=provider,
+            model=completions[-1].model if completions else None,
+            actual_micros=sum(priced) if len(priced) == len(prices) else None,
+            usage_known=known,
+            usage=_tokens(completions),
+            external_ref=",".join(answer.request_id for answer in completions if answer.request_id) or None,
+        )
+
+    def _addons(self) -> list[str]:
+        wanted = self.settings.assemblyai
+        named = {
+            "speaker_labels": wanted.speaker_labels,
+            "entity_detection": wanted.entity_detection,
+            "sentiment_analysis": wanted.sentiment_analysis,
+            "redact_pii": bool(wanted.redact_pii_policies),
+            "keyterms_prompt": bool(wanted.keyterms),
+        }
+        return [name for name, on in named.items() if on]
+
+    def _audio_rates(self) -> Mapping[str, Any]:
+        from focusflow.domain.money import audio_rates
+
+        return audio_rates(self.settings.assemblyai.usd_per_hour)
+
+    def _token_pricing(self) -> Any:
+        from focusflow.domain.money import ModelPricing, TokenRates, micros_from_usd, provider_of
+
+        wanted = self.settings.openai
+        own = None
+        if wanted.usd_per_million_input is not None or wanted.usd_per_million_output is not None:
+            own = TokenRates(
+                input_micros=micros_from_usd(wanted.usd_per_million_input or 0),
+                output_micros=micros_from_usd(wanted.usd_per_million_output or 0),
+            )
+        return ModelPricing(provider=provider_of(wanted.base_url), own=own)
+
+
+def _tokens(completions: "Sequence[Completion]") -> dict[str, object]:
+    used = [answer.usage for answer in completions if answer.usage is not None]
+    return {
+        "answers": len(completions),
+        "input_tokens": sum(usage.input_tokens for usage in used),
+        "cached_tokens": sum(usage.cached_tokens for usage in used),
+        "output_tokens": sum(usage.output_tokens for usage in used),
+        "reasoning_tokens": sum(usage.reasoning_tokens for usage in used),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ all of it
+
+
+@asynccontextmanager
+async def opened_works(
+    settings: Settings, *, only: "tuple[JobId, ...] | None" = None, clock: "Clock | None" = None
+) -> AsyncIterator[Works]:
+    """Open everything that processing needs and close it again, whatever happens."""
+    clock, bus = clock or SystemClock(), Bus()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(settings, bus))
+        services = await stack.enter_async_context(opened_services(settings, clock))
+        rules = await rules_of(settings, store, clock)
+        chain = _chain(settings, store, services, rules, clock, bus)
+        await chain.workspace.sweep()
+        yield Works(
+            settings=settings,
+            store=store,
+            bus=bus,
+            clock=clock,
+            services=services,
+            chain=chain,
+            supervisor=_supervisor(settings, store, services, rules, chain, only),
+        )
+
+
+def _chain(settings: Settings, store: "Store", services: Services, rules: "Rules", clock: "Clock", bus: Bus) -> "Chain":
+    from focusflow.domain.backoff import delay
+    from focusflow.pipeline.chain import Chain, RetryPolicy, StepLimits
+    from focusflow.pipeline.prompts import PromptFiles
+    from focusflow.pipeline.workspace import Workspace
+
+    auto, minutes, pricing = settings.auto, settings.timeouts, Pricing(settings, clock)
+    return Chain(
+        store=store,
+        source=services.source,
+        transcriber=services.transcriber,
+        summarizer=services.summarizer,
+        sinks=services.sinks,
+        clock=clock,
+        bus=bus,
+        workspace=Workspace(settings.data_path / "tmp"),
+        prompts=PromptFiles(
+            summary=settings.prompts.summary, title=settings.prompts.title, merge=settings.prompts.merge
+        ),
+        limits=StepLimits(
+            download=minutes.download * 60,
+            transcribe=minutes.transcribe * 60,
+            summarize=minutes.summarize * 60,
+            sync=minutes.sync * 60,
+            poll=settings.assemblyai.poll_seconds,
+        ),
+        retries=RetryPolicy(
+            max_retries=auto.max_retries,
+            delay=partial(
+                delay, base=auto.retry_base_seconds, cap=auto.retry_cap_seconds, spread=0.5, rng=random.Random()
+            ),
+        ),
+        time_zone=local_zone_name(settings.zone),
+        owner_name=settings.call.owner_name,
+        delete_after_fetch=settings.assemblyai.delete_after_fetch,
+        refusal=partial(_refusal, rules, clock),
+        price_transcript=partial(pricing.transcript, services.transcriber),
+        price_completions=partial(pricing.completions, services.summarizer.name),
+    )
+
+
+def _refusal(rules: "Rules", clock: "Clock", job: "Job", seconds: float) -> str | None:
+    from focusflow.domain.eligibility import refusal
+
+    return refusal(
+        direction=job.direction,
+        call_type=job.call_type,
+        duration_seconds=seconds,
+        call_at=job.call_at,
+        rules=rules,
+        now=clock.now(),
+    )
+
+
+def _supervisor(
+    settings: Settings,
+    store: "Store",
+    services: Services,
+    rules: "Rules",
+    chain: "Chain",
+    only: "tuple[JobId, ...] | None",
+) -> "Supervisor":
+    from focusflow.pipeline.deliver import redeliver
+    from focusflow.pipeline.process import run_job
+    from focusflow.supervisor.housekeeping import Housekeeping
+    from focusflow.supervisor.processor import Processor
+    from focusflow.supervisor.supervisor import Schedule, Supervisor
+    from focusflow.supervisor.watchdog import Watchdog
+
+    auto, clock = settings.auto, chain.clock
+    throttle = _throttle(settings)
+    processor = Processor(
+        queue=store,
+        control=store,
+        run_job=partial(run_job, chain),
+        throttle=throttle,
+        clock=clock,
+        token=secrets.token_hex(8),
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        only=only,
+    )
+    return Supervisor(
+        discovery=discovery_of(settings, store, services.source, rules, clock),
+        processor=processor,
+        watchdog=Watchdog(
+            queue=store,
+            processor=processor,
+            clock=clock,
+            lease=throttle.lease,
+            max_rescues=auto.max_rescues,
+            details={"concurrency": str(auto.concurrency)},
+        ),
+        housekeeping=Housekeeping(queue=store, clock=clock, log_days=settings.retention.log_days),
+        queue=store,
+        record=store,
+        control=store,
+        redeliver=partial(redeliver, chain),
+        schedule=Schedule(
+            discovery_cron=settings.discovery.cron,
+            reconcile_cron=settings.discovery.reconcile_cron,
+            processor_cron=auto.cron,
+            zone=settings.zone,
+            shutdown_grace=settings.timeouts.shutdown_grace_seconds,
+        ),
+        clock=clock,
+        bus=chain.bus,
+    )
+
+
+def _throttle(settings: Settings) -> "Throttle":
+    from focusflow.supervisor.processor import Throttle
+
+    auto = settings.auto
+    return Throttle(
+        enabled=auto.enabled,
+        concurrency=auto.concurrency,
+        batch=auto.max_batch,
+        newest_first=auto.order == "newest",
+        max_parallel=auto.max_parallel,
+        daily_max_jobs=auto.daily_max_jobs,
+        max_jobs_per_minute=auto.max_jobs_per_minute,
+        daily_micros=settings.daily_micros,
+        lease=timedelta(milliseconds=auto.stale_processing_ms),
+        zone=settings.zone,
+    )
+
+
+def discovery_of(settings: Settings, store: "Store", source: "Source", rules: "Rules", clock: "Clock") -> Any:
+    """Return the discovery that brings *source* into *store*."""
+    from focusflow.supervisor.discovery import Discovery, Intake
+
+    return Discovery(
+        source=source,
+        inbox=store,
+        clock=clock,
+        intake=Intake(
+            rules=rules,
+            zone=settings.zone,
+            region=settings.call.region.upper(),
+            allowed_owners=settings.drive.allowed_users,
+            accept_ownerless=settings.drive.accept_ownerless,
+            sidecar_wait=timedelta(minutes=settings.discovery.sidecar_wait_minutes),
+            skip_twins=settings.discovery.duplicates == "skip",
+            estimate=Pricing(settings, clock).estimate,
+        ),
+    )
+
+
+async def markdown_export(details: "AsyncIterator[JobDetail]", to: Path, settings: Settings) -> int:
+    """Write every call that has a summary as a Markdown file below *to*; return how many."""
+    from focusflow.pipeline.deliver import page_of
+
+    sink = markdown_sink(to, settings)
+    count = 0
+    async for detail in details:
+        documents = detail.documents
+        if documents.transcript is not None and documents.summary is not None:
+            page = page_of(detail.row.job, documents.transcript, documents.summary, local_zone_name(settings.zone))
+            found = await sink.find(page.key) or await sink.create(page)
+            await sink.fill(found.ref, page, memo=None, remember=_forget)
+            count += 1
+    return count
+
+
+async def _forget(_: str) -> None:
+    """An export keeps no note of what it wrote."""
