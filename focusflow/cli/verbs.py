@@ -28,7 +28,10 @@ def retry_jobs(options: Options, ids: list[str] | None) -> None:
 
     done = run_async(work)
     _report(
-        done, ids and len(ids), "{count} {calls} will be tried again.", "Nothing to retry: no such call has failed."
+        done,
+        len(ids) if ids else None,
+        "{count} {calls} will be tried again.",
+        "Nothing to retry: no such call has failed.",
     )
 
 

@@ -27,6 +27,9 @@ DELIVERY_LEASE = timedelta(minutes=30)
 IDLE_HORIZON = timedelta(minutes=15)
 """`run --until-idle` waits for what comes back by itself within this time, and leaves the rest to the next run."""
 
+IDLE_LOOK_SECONDS = 1.0
+"""Idleness is looked for at every event, and this often without one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -92,7 +95,7 @@ class Supervisor:
                     for loop in self._loops():
                         loops.start_soon(loop.run)
                     task_status.started()
-                    await self._until_stop(until_idle)
+                    await (self.until_idle() if until_idle else self._stopping.wait())
                     loops.cancel_scope.cancel()
                 await self._let_finish()
                 self.processor.stop_all()
@@ -124,13 +127,11 @@ class Supervisor:
             self.delivery_loop,
         ]
 
-    async def _until_stop(self, until_idle: bool) -> None:
-        if not until_idle:
-            await self._stopping.wait()
-            return
+    async def until_idle(self) -> None:
+        """Wait until there is nothing left to do, or until `stop()`."""
         with self._bus.subscribe(limit=64) as events:
             while not self._stopping.is_set() and not await self.idle():
-                with anyio.move_on_after(1):
+                with anyio.move_on_after(IDLE_LOOK_SECONDS):
                     await events.get()
                     events.drain()
 

@@ -1,0 +1,251 @@
+"""What does FocusFlow look like at work, on a machine with no account at all?
+
+The four services are emulated on loopback; the product talks to them through its real clients, over real HTTP.
+"""
+
+import hashlib
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import anyio
+
+from focusflow.cli import output
+from focusflow.cli.outcome import Exit, Finished, say
+from focusflow.cli.session import run_async
+from focusflow.cli.work import logging_for, stopping_on_signals
+from focusflow.config import Settings, load
+from focusflow.domain.jobs import JobId, Status
+from focusflow.events import JobChanged, JobsAdded, Subscription
+from focusflow.ports import JobFilter, JobRow
+from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
+from focusflow.sandbox.faults import FaultPlan
+from focusflow.sandbox.openai import API_KEY as OPENAI_KEY
+from focusflow.sandbox.recordings import Recording, standard_recordings
+from focusflow.sandbox.server import Sandbox, build_sandbox
+from focusflow.wiring import Works, opened_works
+
+AT_START = 5
+"""Recordings that lie there when the demo begins; the others arrive while it runs."""
+ARRIVAL_SECONDS = 1.5
+
+
+def environment(sandbox: Sandbox, database_id: str) -> dict[str, str]:
+    """Return the environment that points FocusFlow at the sandbox."""
+    return {
+        "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(sandbox.drive.service_account_info()),
+        "GOOGLE_DRIVE_FOLDER_ID": sandbox.drive.files.root_id,
+        "DRIVE_BASE_URL": sandbox.drive.api_url.rstrip("/"),
+        "ASSEMBLYAI_API_KEY": ASSEMBLYAI_KEY,
+        "ASSEMBLYAI_BASE_URL": sandbox.url_of("assemblyai"),
+        "OPENAI_API_KEY": OPENAI_KEY,
+        "OPENAI_BASE_URL": f"{sandbox.url_of('openai')}/v1",
+        "OPENAI_MODEL": "gpt-6-luna",
+        "NOTION_API_KEY": "ntn_sandbox",
+        "NOTION_DATABASE_ID": database_id,
+        "NOTION_BASE_URL": sandbox.url_of("notion"),
+        "AUTO_PROCESS_ONLY_FUTURE": "false",
+        "FOCUSFLOW_NOTION__STATUS_DONE": "Done",
+    }
+
+
+@contextmanager
+def _data_directory(keep: Path | None) -> Iterator[Path]:
+    """Yield where the demo's data goes: *keep*, or a private place that is removed at the end."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield keep.resolve()
+        return
+    place = Path(tempfile.mkdtemp(prefix="focusflow-demo-"))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+def _settings(data: Path, sandbox: Sandbox, speed: float) -> Settings:
+    environ = environment(sandbox, sandbox.notion.create_focusflow_database())
+    return load(
+        environ=environ,
+        flags={
+            "data_dir": str(data),
+            "auto.concurrency": 3,
+            "auto.retry_base_seconds": 2,
+            "assemblyai.poll_seconds": max(0.05, 0.5 / speed),
+            "markdown.path": str(data / "calls"),
+            "discovery.sidecar_wait_minutes": 0.1,
+            "budget.daily_usd": 5,
+            "call.owner_name": "Sam",
+            "timeouts.shutdown_grace_seconds": 2,
+        },
+    ).settings
+
+
+def run_demo(*, speed: float, keep: Path | None) -> None:
+    """Run the whole product on emulated services until every call is done, and show what came of it."""
+
+    async def work(data: Path) -> None:
+        async with build_sandbox(speed=speed, recordings=False) as sandbox:
+            settings = _settings(data, sandbox, speed)
+            with logging_for(settings, quiet=True):
+                async with opened_works(settings) as works, stopping_on_signals(works.supervisor.stop):
+                    await _show(works, sandbox, speed)
+                    await _sum_up(works, sandbox, data, kept=keep is not None)
+
+    say(
+        "FocusFlow demo: Drive, AssemblyAI, OpenAI and Notion are emulated on this machine. Nothing leaves it, nothing costs."
+    )
+    say("Ctrl-C stops it at any moment and leaves nothing behind.\n")
+    with _data_directory(keep) as data:
+        run_async(lambda: work(data))
+
+
+async def _show(works: Works, sandbox: Sandbox, speed: float) -> None:
+    """Let calls arrive, process them, and print each one's way."""
+    recordings = standard_recordings(date.today())
+    for recording in recordings[:AT_START]:
+        _add(sandbox, recording)
+    async with anyio.create_task_group() as group:
+        with works.bus.subscribe() as events:
+            group.start_soon(_narrate, works, events)
+            group.start_soon(_arrive, works, sandbox, recordings[AT_START:], speed)
+            await works.supervisor.run()
+            group.cancel_scope.cancel()
+
+
+def _add(sandbox: Sandbox, recording: Recording) -> None:
+    """Put the recording into the emulated Drive, and let the emulated transcriber know what is said in it."""
+    sandbox.drive.files.add_recording(recording)
+    if recording.script_key is not None:
+        md5 = hashlib.md5(recording.content, usedforsecurity=False).hexdigest()
+        sandbox.assemblyai.register_audio(md5, recording.script_key)
+
+
+async def _arrive(works: Works, sandbox: Sandbox, recordings: list[Recording], speed: float) -> None:
+    """Let the other recordings come one by one, then stop when everything is done."""
+    for recording in recordings:
+        await anyio.sleep(ARRIVAL_SECONDS / speed)
+        _add(sandbox, recording)
+        await works.store.request_discovery(now=works.clock.now())
+    await anyio.sleep(ARRIVAL_SECONDS / speed)
+    await works.store.request_discovery(now=works.clock.now())
+    await works.supervisor.until_idle()
+    works.supervisor.stop()
+
+
+@dataclass(slots=True)
+class _Narrator:
+    """Prints one line for each thing that happens to a call."""
+
+    works: Works
+    zone: ZoneInfo
+    last: dict[JobId, str]
+
+    async def tell(self, job_id: JobId) -> None:
+        detail = await self.works.store.detail(job_id, events=0)
+        if detail is None:
+            return
+        line = output.job_line(detail.row, self.zone)
+        state, who, length, remark = line[1], line[3], line[5], line[7]
+        if self.last.get(job_id) == state:
+            return
+        self.last[job_id] = state
+        clock = self.works.clock.now().astimezone(self.zone).strftime("%H:%M:%S")
+        told = f"{clock}  {output.pad(state, 12)}  {output.pad(who, 24)}  {length:>7}  {remark}"
+        sys.stdout.write(f"{told.rstrip()}\n")
+        sys.stdout.flush()
+
+
+async def _narrate(works: Works, events: Subscription) -> None:
+    narrator = _Narrator(works, works.settings.zone, {})
+    async for event in events:
+        match event:
+            case JobChanged():
+                await narrator.tell(event.job_id)
+            case JobsAdded():
+                for job_id in event.job_ids:
+                    await narrator.tell(job_id)
+
+
+async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool) -> None:
+    """Print the table of calls, the money, and where to look next."""
+    rows = list(reversed(await works.store.jobs(JobFilter(), limit=1_000)))
+    output.put("")
+    output.put(output.table(output.JOB_HEADER, [output.job_line(row, works.settings.zone) for row in rows]))
+    output.put("")
+    output.put(_account(rows, sandbox))
+    if kept:
+        output.put(f"The database, the log and a Markdown file for each call are in {data}.")
+        output.put(f"Look further: focusflow --data-dir {data} jobs list, jobs show ID, stats.")
+    else:
+        output.put("Keep the data with --keep DIR, then: focusflow --data-dir DIR jobs list, jobs show ID, stats.")
+    output.put(
+        "With your own accounts: copy config.example.yaml to config.yaml, focusflow config check, focusflow run."
+    )
+    if unfinished := [row for row in rows if row.job.status not in (Status.COMPLETED, Status.SKIPPED)]:
+        raise Finished(Exit.SERVICE, f"{len(unfinished)} calls are not finished.")
+
+
+def _account(rows: list[JobRow], sandbox: Sandbox) -> str:
+    done = sum(row.job.status is Status.COMPLETED for row in rows)
+    skipped = sum(row.job.status is Status.SKIPPED for row in rows)
+    spent = sum(row.job.cost_micros for row in rows)
+    pages = len(sandbox.notion.pages())
+    return (
+        f"{done} calls completed, {skipped} skipped, {pages} pages in the emulated Notion; "
+        f"this would have cost ${output.usd(spent)}."
+    )
+
+
+def serve_sandbox(*, port: int, faults: Path | None, speed: float, env_file: Path | None) -> None:
+    """Serve the emulated services until Ctrl-C."""
+    plan = _plan(faults)
+
+    async def work() -> None:
+        async with _serving(port, plan, speed) as (sandbox, environ):
+            _publish(environ, env_file)
+            say(f"Serving Drive, AssemblyAI, OpenAI and Notion on {sandbox.root_url}; Ctrl-C stops.")
+            await _until_signal()
+
+    run_async(work)
+
+
+def _publish(environ: Mapping[str, str], env_file: Path | None) -> None:
+    """Tell how FocusFlow is pointed here: in *env_file*, else on stdout."""
+    lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environ.items())
+    if env_file is None:
+        output.put(lines.rstrip())
+        sys.stdout.flush()
+        return
+    env_file.touch(mode=0o600)
+    env_file.write_text(lines, encoding="utf-8")
+    say(f"Point FocusFlow here with: . {env_file}")
+
+
+def _plan(faults: Path | None) -> FaultPlan:
+    if faults is None:
+        return FaultPlan()
+    try:
+        return FaultPlan.load(faults)
+    except (OSError, ValueError) as exc:
+        raise Finished(Exit.USAGE, f"{faults}: this is not a plan of faults: {exc}") from exc
+
+
+@asynccontextmanager
+async def _serving(port: int, plan: FaultPlan, speed: float) -> AsyncIterator[tuple[Sandbox, Mapping[str, str]]]:
+    async with build_sandbox(port=port, faults=plan, speed=speed) as sandbox:
+        yield sandbox, environment(sandbox, sandbox.notion.create_focusflow_database())
+
+
+async def _until_signal() -> None:
+    stopped = anyio.Event()
+    async with stopping_on_signals(stopped.set):
+        await stopped.wait()
