@@ -1,0 +1,116 @@
+"""What is a transaction, and what runs it?
+
+A transaction is a value: a list of statements, handed to a driver whole. Nothing is awaited between two statements, so that
+no cancellation can leave a connection inside a transaction.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+from focusflow.domain.jobs import JobId
+from focusflow.store.rows import milliseconds
+
+Row = tuple[Any, ...]
+Value = str | int | float | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Stands for what an earlier statement of the same transaction returned: its first column, as a JSON array."""
+
+    statement: int = 0
+
+
+Parameter = Value | datetime | Picked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One piece of SQL with all it needs to run."""
+
+    sql: str
+    parameters: Mapping[str, Value | Picked]
+    many: Sequence[Mapping[str, Value]] | None = None
+    """Run once for each of these instead of once; returns no rows."""
+    guard: JobId | None = None
+    """When set and nothing is returned, the transaction is rolled back and `LostClaim` raised for this job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A named, hand-written SQL text with `:name` parameters that both engines understand."""
+
+    sql: str
+
+    def __call__(self, **parameters: Parameter) -> Statement:
+        """Bind the parameters."""
+        return Statement(sql=self.sql, parameters={name: stored(value) for name, value in parameters.items()})
+
+    def guarding(self, job_id: JobId, **parameters: Parameter) -> Statement:
+        """Bind the parameters of a statement without whose row the whole transaction is void."""
+        return replace(self(**parameters), guard=job_id)
+
+    def each(self, rows: Sequence[Mapping[str, Value]]) -> Statement:
+        """Run once for each row."""
+        return Statement(sql=self.sql, parameters={}, many=rows)
+
+
+def stored(value: Parameter) -> Value | Picked:
+    """Return the value as the databases keep it: instants as milliseconds, text without what no database takes."""
+    if isinstance(value, str):
+        return storable(value.value if isinstance(value, Enum) else value)
+    if isinstance(value, datetime):
+        return milliseconds(value)
+    return value
+
+
+def storable(text: str) -> str:
+    """Return the text without NUL and lone surrogates, which a vendor's JSON may hold and a database refuses."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def bound(statement: Statement, results: Sequence[Sequence[Row]]) -> dict[str, Value]:
+    """Return the parameters, with what earlier statements returned filled in."""
+    return {
+        name: json.dumps([row[0] for row in results[value.statement]]) if isinstance(value, Picked) else value
+        for name, value in statement.parameters.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSearch:
+    """The one place where the engines' SQL differs: full text. Each fragment selects the ids of jobs that match."""
+
+    in_transcripts: str
+    in_summaries: str
+
+    prefix: str
+    """How a word's beginning is written in a search; `{}` is the quoted word."""
+    quote: str
+    """The quotation mark around a word, doubled inside it."""
+
+    def term(self, word: str) -> str:
+        """Return the search for words that start with *word*."""
+        quoted = self.quote + word.replace("\\", " ").replace(self.quote, self.quote * 2) + self.quote
+        return self.prefix.format(quoted)
+
+
+class Database(Protocol):
+    """An open database. Raises `StoreError` and its kinds, `LostClaim` from a guard, and nothing of its driver's."""
+
+    text_search: TextSearch
+
+    async def run(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run the statements as one transaction and return each one's rows. A cancelled caller doesn't know its outcome."""
+
+    async def read(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run the queries on one snapshot, beside any writer, and return each one's rows."""
+
+    async def optimize(self) -> None:
+        """Do what an idle database is good for."""

@@ -1,0 +1,56 @@
+"""How is a store opened from an address, and closed whatever happens?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+from focusflow.errors import StoreError
+from focusflow.events import Bus
+from focusflow.store.control import ControlPart
+from focusflow.store.inbox import InboxPart
+from focusflow.store.queue import QueuePart
+from focusflow.store.record import RecordPart
+from focusflow.store.sqlite import Synchronous, open_sqlite
+
+BUSY_TIMEOUT_MS = 4_000
+"""Below the shutdown grace, or a stuck writer outlives the terminal."""
+
+
+class Store(InboxPart, QueuePart, RecordPart, ControlPart):
+    """The one place where jobs live: `ports.Inbox`, `Queue`, `JobRecord` and `Control` on one database."""
+
+
+@asynccontextmanager
+async def open_store(
+    url: str | Path, *, bus: Bus, synchronous: Synchronous = "FULL", busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> AsyncIterator[Store]:
+    """Open the database at *url* (a path, `sqlite:///path` or `postgresql://...`), create or migrate it, close it at exit.
+
+    Raises `StoreError` and its kinds, in one sentence that says what to do.
+    """
+    address = str(url)
+    if address.startswith(("postgresql://", "postgres://")):
+        # only those who use it pay for its import
+        from focusflow.store.postgres import open_postgres
+
+        async with open_postgres(address, busy_timeout_ms=busy_timeout_ms) as database:
+            yield Store(database, bus)
+        return
+    path = url if isinstance(url, Path) else sqlite_path(address)
+    async with open_sqlite(path, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms) as file:
+        yield Store(file, bus)
+
+
+def sqlite_path(address: str) -> Path:
+    """Return the file that the address names. Raises `StoreError`."""
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        path = address
+    elif scheme == "sqlite" and rest.startswith("/"):
+        path = unquote(rest[1:])
+    else:
+        raise StoreError(f"{scheme}:// is not a database FocusFlow knows: use sqlite:///path or postgresql://...")
+    if path in ("", ":memory:"):
+        raise StoreError("The database needs a file: name one as sqlite:///path.")
+    return Path(path).expanduser()

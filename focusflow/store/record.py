@@ -1,0 +1,269 @@
+"""The store as the pipeline needs it: each step's facts, committed before the next thing happens."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from focusflow.domain.jobs import Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
+from focusflow.domain.transcript import Transcript
+from focusflow.errors import HoldKind
+from focusflow.events import JobChanged, JobLogged
+from focusflow.ports import Delivery, Documents, Settlement, Summary
+from focusflow.store.database import Picked, Row, Statement
+from focusflow.store.rows import delivery_from, documents_from, job_from, transcript_parameters
+from focusflow.store.sql import jobs as jobs_sql
+from focusflow.store.sql import ledger
+from focusflow.store.sql import record as sql
+from focusflow.store.stored import Stored, line_of, log_one
+
+_BEGIN = {
+    Step.DOWNLOAD: sql.BEGIN_TRANSCRIBE,
+    Step.TRANSCRIBE: sql.BEGIN_TRANSCRIBE,
+    Step.SUMMARIZE: sql.BEGIN_SUMMARIZE,
+    Step.SYNC: sql.BEGIN_SYNC,
+}
+_BEGUN = {
+    Step.DOWNLOAD: "Downloading the recording.",
+    Step.TRANSCRIBE: "Transcribing.",
+    Step.SUMMARIZE: "Summarising.",
+    Step.SYNC: "Bringing it to the sinks.",
+}
+
+
+class RecordPart(Stored):
+    """Implements `ports.JobRecord`."""
+
+    async def documents(self, job_id: JobId) -> Documents:
+        stored, summaries = await self._database.read([sql.READ_DOCUMENT(id=job_id), sql.READ_SUMMARY(id=job_id)])
+        return documents_from(stored, summaries)
+
+    # ------------------------------------------------------------------------------------------------------ attempts
+
+    async def begin(self, claim: Claim, step: Step, *, now: datetime) -> int:
+        guard = _BEGIN[step].guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        attempt = sql.OPEN_ATTEMPT(id=claim.job.id, step=step, now=now)
+        results = await self._advance(claim, guard, [attempt], log_one(claim.job.id, _BEGUN[step], step=step, now=now))
+        return int(results[1][0][0])
+
+    async def end(
+        self, claim: Claim, attempt_id: int, outcome: Outcome, *, error: str | None = None, now: datetime
+    ) -> None:
+        guard = sql.STILL_OURS.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        await self._advance(claim, guard, [_close(claim, attempt_id, outcome, error, None, now)])
+
+    # -------------------------------------------------------------------------------------------------- transcription
+
+    async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime) -> None:
+        job_id = claim.job.id
+        guard = sql.UPLOADED.guarding(job_id, id=job_id, token=claim.token, upload_ref=upload_ref, now=now)
+        await self._advance(claim, guard, [], log_one(job_id, "Uploaded.", step=Step.TRANSCRIBE, now=now))
+
+    async def intend_submit(self, claim: Claim, *, now: datetime) -> None:
+        guard = sql.INTEND_SUBMIT.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        await self._advance(claim, guard, [])
+
+    async def submitted(self, job_id: JobId, transcript_id: str, *, now: datetime) -> None:
+        ordered = sql.SUBMITTED(id=job_id, transcript_id=transcript_id, now=now)
+        line = log_one(job_id, f"Ordered transcript {transcript_id}.", step=Step.TRANSCRIBE, now=now)
+        results = await self._database.run([ordered, line])
+        self._tell_changes(results[0])
+        self._tell([JobLogged(line=line_of(line, results[1]))])
+
+    async def forget_order(self, claim: Claim, *, keep_upload: bool, now: datetime) -> None:
+        forget = sql.FORGET_ORDER if keep_upload else sql.FORGET_ORDER_AND_UPLOAD
+        guard = forget.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        await self._advance(claim, guard, [])
+
+    async def keep_raw_transcript(self, job_id: JobId, raw: bytes, *, now: datetime) -> None:
+        await self._database.run([sql.KEEP_RAW(id=job_id, raw=raw, now=now)])
+
+    async def transcribed(
+        self,
+        claim: Claim,
+        attempt_id: int | None,
+        transcript: Transcript,
+        settlement: Settlement | None,
+        *,
+        now: datetime,
+    ) -> None:
+        job_id = claim.job.id
+        guard = sql.TRANSCRIBED.guarding(
+            job_id,
+            id=job_id,
+            token=claim.token,
+            now=now,
+            language=transcript.language,
+            duration_seconds=transcript.duration_seconds,
+        )
+        keep = sql.KEEP_TRANSCRIPT(id=job_id, now=now, **transcript_parameters(transcript))
+        paid = _settle(job_id, Step.TRANSCRIBE, settlement, now)
+        done = _done(claim, attempt_id, settlement, now)
+        line = log_one(job_id, "The transcript is here.", step=Step.TRANSCRIBE, now=now)
+        await self._advance(claim, guard, [keep, *paid, *done], line)
+
+    async def measured_file(
+        self, claim: Claim, duration_seconds: float, source: DurationSource, *, now: datetime
+    ) -> None:
+        guard = sql.MEASURED_FILE.guarding(
+            claim.job.id, id=claim.job.id, token=claim.token, duration_seconds=duration_seconds, source=source, now=now
+        )
+        await self._advance(claim, guard, [])
+
+    # -------------------------------------------------------------------------------------------------------- summary
+
+    async def summarized(
+        self, claim: Claim, attempt_id: int | None, summary: Summary, settlement: Settlement | None, *, now: datetime
+    ) -> None:
+        job_id = claim.job.id
+        guard = sql.SUMMARIZED.guarding(job_id, id=job_id, token=claim.token, title=summary.title, now=now)
+        text = {
+            "markdown": summary.markdown,
+            "title": summary.title,
+            "model": summary.model,
+            "prompt_hash": summary.prompt_hash,
+        }
+        keep = [sql.SUPERSEDE_SUMMARY(id=job_id, now=now, **text), sql.KEEP_SUMMARY(id=job_id, now=now, **text)]
+        paid = _settle(job_id, Step.SUMMARIZE, settlement, now)
+        done = _done(claim, attempt_id, settlement, now)
+        line = log_one(job_id, f"Summarised by {summary.model}.", step=Step.SUMMARIZE, now=now)
+        await self._advance(claim, guard, [*keep, *paid, *done], line)
+
+    async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
+        touched = sql.TOUCH(id=job_id, now=now)
+        results = await self._database.run([touched, *_settle(job_id, step, settlement, now)])
+        self._tell_changes(results[0])
+
+    # ------------------------------------------------------------------------------------------------------- delivery
+
+    async def deliveries(self, job_id: JobId) -> Sequence[Delivery]:
+        (rows,) = await self._database.read([sql.READ_DELIVERIES(ids=json.dumps([job_id]))])
+        return [delivery_from(row)[1] for row in rows]
+
+    async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime) -> None:
+        saved = sql.SAVE_DELIVERY(
+            id=job_id,
+            sink=delivery.sink,
+            intent_at=delivery.intent_at,
+            ref=delivery.ref,
+            url=delivery.url,
+            memo=delivery.memo,
+            error=delivery.error,
+            attempts=delivery.attempts,
+            next_attempt_at=delivery.next_attempt_at,
+            delivered_at=delivery.delivered_at,
+        )
+        results = await self._database.run([sql.TOUCH(id=job_id, now=now), saved])
+        self._tell_changes(results[0])
+
+    async def take_due_deliveries(
+        self, *, limit: int, now: datetime, again_at: datetime
+    ) -> Sequence[tuple[Job, Delivery]]:
+        take = sql.TAKE_DUE_DELIVERIES(limit=limit, now=now, again_at=again_at)
+        taken, rows = await self._database.run([take, jobs_sql.READ_JOBS(ids=Picked())])
+        jobs = {job.id: job for job in map(job_from, rows)}
+        due = sorted(map(delivery_from, taken), key=lambda found: (found[0], found[1].sink))
+        return [(jobs[job_id], delivery) for job_id, delivery in due]
+
+    # ----------------------------------------------------------------------------------------------------------- ends
+
+    async def complete(self, claim: Claim, *, now: datetime) -> None:
+        guard = sql.COMPLETE.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        line = log_one(claim.job.id, "Completed.", now=now)
+        await self._advance(claim, guard, _let_go(claim.job.id, Outcome.CANCELLED, None, now), line)
+
+    async def give_back(self, claim: Claim, *, now: datetime, note: str) -> None:
+        guard = sql.GIVE_BACK.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        line = log_one(claim.job.id, note, now=now)
+        await self._advance(claim, guard, _let_go(claim.job.id, Outcome.CANCELLED, note, now), line)
+
+    async def hold(self, claim: Claim, kind: HoldKind, reason: str, *, until: datetime, now: datetime) -> None:
+        job_id = claim.job.id
+        guard = sql.HOLD.guarding(job_id, id=job_id, token=claim.token, kind=kind, reason=reason, until=until, now=now)
+        line = log_one(job_id, reason, level="warning", now=now)
+        await self._advance(claim, guard, _let_go(job_id, Outcome.HELD, reason, now), line)
+
+    async def fail(
+        self, claim: Claim, step: Step, error: str, *, retry_at: datetime | None, counts: bool, now: datetime
+    ) -> None:
+        job_id = claim.job.id
+        guard = sql.FAIL.guarding(
+            job_id,
+            id=job_id,
+            token=claim.token,
+            step=step,
+            error=error,
+            retry_at=retry_at,
+            counted=int(counts),
+            now=now,
+        )
+        line = log_one(job_id, error, level="error", step=step, now=now)
+        await self._advance(claim, guard, _let_go(job_id, Outcome.FAILED, error, now), line)
+
+    async def skip(self, claim: Claim, reason: str, by: SkippedBy, *, now: datetime) -> None:
+        job_id = claim.job.id
+        guard = sql.SKIP.guarding(job_id, id=job_id, token=claim.token, reason=reason, by=by, now=now)
+        line = log_one(job_id, f"Skipped: {reason}", now=now)
+        await self._advance(claim, guard, _let_go(job_id, Outcome.DONE, None, now), line)
+
+    async def log(self, job_id: JobId, level: str, message: str, *, step: Step | None = None, now: datetime) -> None:
+        line = log_one(job_id, message, level=level, step=step, now=now)
+        (rows,) = await self._database.run([line])
+        self._tell([JobLogged(line=line_of(line, rows))])
+
+    async def _advance(
+        self, claim: Claim, guard: Statement, then: Sequence[Statement], line: Statement | None = None
+    ) -> list[list[Row]]:
+        """Run the guard, what follows from it and the log line as one transaction, then announce them."""
+        results = await self._database.run([guard, *then, *([line] if line else [])])
+        self._tell([JobChanged(job_id=claim.job.id, status=Status(results[0][0][0]))])
+        if line:
+            self._tell([JobLogged(line=line_of(line, results[-1]))])
+        return results
+
+
+def _close(
+    claim: Claim, attempt_id: int, outcome: Outcome, error: str | None, cost_micros: int | None, now: datetime
+) -> Statement:
+    return sql.CLOSE_ATTEMPT(
+        id=claim.job.id, attempt_id=attempt_id, outcome=outcome, error=error, cost_micros=cost_micros, now=now
+    )
+
+
+def _done(claim: Claim, attempt_id: int | None, settlement: Settlement | None, now: datetime) -> list[Statement]:
+    """Close the attempt, if there is one, with what it cost."""
+    if attempt_id is None:
+        return []
+    return [_close(claim, attempt_id, Outcome.DONE, None, settlement.actual_micros if settlement else None, now)]
+
+
+def _settle(job_id: JobId, step: Step, settlement: Settlement | None, now: datetime) -> list[Statement]:
+    """Turn the step's reservation into what it really cost."""
+    if settlement is None:
+        return []
+    charge = {
+        "id": job_id,
+        "step": step,
+        "actual_micros": settlement.actual_micros,
+        "external_ref": settlement.external_ref,
+        "now": now,
+    }
+    return [
+        ledger.ENSURE_RESERVATION(**charge),
+        ledger.SETTLE(
+            **charge,
+            provider=settlement.provider,
+            model=settlement.model,
+            usage_known=int(settlement.usage_known),
+            usage=json.dumps(dict(settlement.usage), default=str),
+        ),
+        ledger.SUM_COST(ids=json.dumps([job_id])),
+    ]
+
+
+def _let_go(job_id: JobId, outcome: Outcome, error: str | None, now: datetime) -> list[Statement]:
+    """Close what is open and release what was reserved for a job that nobody works on any more."""
+    ids = json.dumps([job_id])
+    return [
+        sql.CLOSE_ATTEMPTS(ids=ids, outcome=outcome, error=error, now=now),
+        ledger.RELEASE_UNSPENT(ids=ids, now=now),
+    ]

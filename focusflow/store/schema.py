@@ -1,0 +1,306 @@
+"""What does the database look like, and how did it get there?
+
+One entry for each version, once for each engine; a released entry is never edited. The engines differ only in the names of types,
+in how counters are kept and in full text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """The step from one version of the schema to the next."""
+
+    version: int
+    sqlite: str
+    postgres: str
+
+
+_TABLES = """
+CREATE TABLE jobs (
+    id TEXT {c_locale} PRIMARY KEY,
+    status TEXT NOT NULL CHECK (status IN ('discovered', 'transcribing', 'transcribed', 'summarizing', 'syncing',
+                                           'completed', 'failed', 'skipped')),
+    source TEXT NOT NULL,
+    gdrive_file_id TEXT NOT NULL,
+    gdrive_file_name TEXT NOT NULL,
+    gdrive_file_size BIGINT,
+    file_md5 TEXT,
+    parent_id TEXT,
+    web_url TEXT,
+    file_modified_at BIGINT,
+    gdrive_json_id TEXT,
+    recorder TEXT,
+    contact_name TEXT,
+    contact_number TEXT,
+    call_direction TEXT,
+    call_type TEXT,
+    call_timestamp BIGINT,
+    duration_seconds DOUBLE PRECISION,
+    duration_source TEXT,
+    requested_by TEXT,
+    auto_processed INTEGER NOT NULL DEFAULT 0,
+    skip_reason TEXT,
+    skipped_by TEXT,
+    hold_kind TEXT,
+    hold_reason TEXT,
+    next_attempt_at BIGINT,
+    retry_count INTEGER NOT NULL DEFAULT 0,
+    rescue_count INTEGER NOT NULL DEFAULT 0,
+    error_step TEXT,
+    error_message TEXT,
+    claim_token TEXT,
+    claimed_by TEXT,
+    claimed_at BIGINT,
+    lease_until BIGINT,
+    upload_ref TEXT,
+    uploaded_at BIGINT,
+    submit_intent_at BIGINT,
+    transcript_id TEXT,
+    language TEXT,
+    title TEXT,
+    estimate_micros BIGINT,
+    cost_micros BIGINT NOT NULL DEFAULT 0,
+    discovered_at BIGINT NOT NULL,
+    transcription_started_at BIGINT,
+    transcription_completed_at BIGINT,
+    summarization_started_at BIGINT,
+    summarization_completed_at BIGINT,
+    sync_started_at BIGINT,
+    completed_at BIGINT,
+    updated_at BIGINT NOT NULL,
+    pair_key TEXT NOT NULL,
+    haystack TEXT NOT NULL,
+    asked INTEGER NOT NULL GENERATED ALWAYS AS (CASE WHEN requested_by = 'user' THEN 1 ELSE 0 END) STORED,
+    rank_at BIGINT NOT NULL GENERATED ALWAYS AS (COALESCE(call_timestamp, discovered_at)) STORED,
+    UNIQUE (source, gdrive_file_id),
+    CHECK ((claim_token IS NULL) = (lease_until IS NULL)),
+    CHECK ((claim_token IS NOT NULL) = (status IN ('transcribing', 'transcribed', 'summarizing', 'syncing')))
+) {strict};
+
+CREATE INDEX jobs_oldest_due ON jobs (asked DESC, rank_at, id, next_attempt_at) WHERE status = 'discovered';
+CREATE INDEX jobs_newest_due ON jobs (asked, rank_at, id, next_attempt_at) WHERE status = 'discovered';
+CREATE INDEX jobs_by_status ON jobs (status, discovered_at, id);
+CREATE INDEX jobs_by_time ON jobs (discovered_at, id);
+CREATE INDEX jobs_retried ON jobs (next_attempt_at) WHERE status = 'failed' AND next_attempt_at IS NOT NULL;
+CREATE INDEX jobs_waiting ON jobs (next_attempt_at) WHERE status = 'discovered' AND next_attempt_at IS NOT NULL;
+CREATE INDEX jobs_held ON jobs (discovered_at, id) WHERE status = 'discovered' AND hold_kind IS NOT NULL;
+CREATE INDEX jobs_leased ON jobs (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX jobs_claimed ON jobs (claimed_at) WHERE claimed_at IS NOT NULL;
+CREATE INDEX jobs_same_content ON jobs (file_md5, gdrive_file_size) WHERE file_md5 IS NOT NULL;
+CREATE INDEX jobs_without_sidecar ON jobs (source, pair_key) WHERE gdrive_json_id IS NULL;
+CREATE INDEX jobs_unmeasured ON jobs (discovered_at, id) WHERE status = 'discovered' AND duration_seconds IS NULL;
+CREATE INDEX jobs_judged ON jobs (id)
+    WHERE status = 'discovered' OR (status = 'skipped' AND skipped_by IN ('rule', 'name'));
+
+CREATE TABLE sidecars (
+    source TEXT NOT NULL,
+    file_id TEXT NOT NULL,
+    pair_key TEXT NOT NULL,
+    PRIMARY KEY (source, file_id)
+) {strict};
+CREATE INDEX sidecars_by_key ON sidecars (source, pair_key);
+
+CREATE TABLE documents (
+    id {serial},
+    job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    raw {bytes},
+    transcript TEXT,
+    utterances TEXT,
+    speakers TEXT,
+    language TEXT,
+    duration_seconds DOUBLE PRECISION,
+    model TEXT,
+    created_at BIGINT NOT NULL,
+    superseded_at BIGINT,
+    UNIQUE (job_id, version)
+) {strict};
+CREATE UNIQUE INDEX documents_current ON documents (job_id) WHERE superseded_at IS NULL;
+
+CREATE TABLE summaries (
+    id {serial},
+    job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    markdown TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt_hash TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    superseded_at BIGINT,
+    UNIQUE (job_id, version)
+) {strict};
+CREATE UNIQUE INDEX summaries_current ON summaries (job_id) WHERE superseded_at IS NULL;
+
+CREATE TABLE attempts (
+    id {serial},
+    job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    outcome TEXT NOT NULL,
+    error TEXT,
+    cost_micros BIGINT
+) {strict};
+CREATE INDEX attempts_of_job ON attempts (job_id, id);
+CREATE INDEX attempts_done ON attempts (step, finished_at, started_at) WHERE outcome = 'done';
+
+CREATE TABLE charges (
+    id {serial},
+    job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'settled', 'released')),
+    provider TEXT,
+    model TEXT,
+    estimate_micros BIGINT,
+    actual_micros BIGINT,
+    usage_known INTEGER NOT NULL DEFAULT 0,
+    usage TEXT NOT NULL DEFAULT '{{}}',
+    external_ref TEXT,
+    reserved_at BIGINT NOT NULL,
+    settled_at BIGINT
+) {strict};
+CREATE UNIQUE INDEX charges_standing ON charges (job_id, step) WHERE state = 'reserved';
+CREATE INDEX charges_of_job ON charges (job_id, id);
+CREATE INDEX charges_by_time ON charges (reserved_at, state, actual_micros, estimate_micros);
+
+CREATE TABLE deliveries (
+    job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    sink TEXT NOT NULL,
+    intent_at BIGINT,
+    ref TEXT,
+    url TEXT,
+    memo TEXT,
+    error TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at BIGINT,
+    delivered_at BIGINT,
+    PRIMARY KEY (job_id, sink)
+) {strict};
+CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_failed ON deliveries (job_id) WHERE error IS NOT NULL;
+
+CREATE TABLE job_events (
+    id {serial},
+    job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    at BIGINT NOT NULL,
+    level TEXT NOT NULL,
+    step TEXT,
+    message TEXT NOT NULL
+) {strict};
+CREATE INDEX job_events_of_job ON job_events (job_id, id);
+CREATE INDEX job_events_by_time ON job_events (at);
+
+CREATE TABLE control (key TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
+INSERT INTO control (key, value) VALUES ('claims', 'whoever claims locks this row first');
+
+CREATE TABLE instances (
+    token TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    details TEXT NOT NULL
+) {strict};
+"""
+
+_SQLITE_COUNTERS_AND_TEXT = """
+CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (status, step)) STRICT;
+
+CREATE TRIGGER jobs_counted_insert AFTER INSERT ON jobs BEGIN
+    INSERT INTO job_counts (status, step, n) VALUES (NEW.status, COALESCE(NEW.error_step, ''), 1)
+    ON CONFLICT (status, step) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER jobs_counted_update AFTER UPDATE OF status, error_step ON jobs
+WHEN OLD.status <> NEW.status OR OLD.error_step IS NOT NEW.error_step BEGIN
+    UPDATE job_counts SET n = n - 1 WHERE status = OLD.status AND step = COALESCE(OLD.error_step, '');
+    INSERT INTO job_counts (status, step, n) VALUES (NEW.status, COALESCE(NEW.error_step, ''), 1)
+    ON CONFLICT (status, step) DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER jobs_counted_delete AFTER DELETE ON jobs BEGIN
+    UPDATE job_counts SET n = n - 1 WHERE status = OLD.status AND step = COALESCE(OLD.error_step, '');
+END;
+
+CREATE VIRTUAL TABLE documents_text USING fts5 (
+    transcript, content='documents', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+CREATE TRIGGER documents_indexed_insert AFTER INSERT ON documents BEGIN
+    INSERT INTO documents_text (rowid, transcript) VALUES (NEW.id, NEW.transcript);
+END;
+CREATE TRIGGER documents_indexed_update AFTER UPDATE OF transcript ON documents BEGIN
+    INSERT INTO documents_text (documents_text, rowid, transcript) VALUES ('delete', OLD.id, OLD.transcript);
+    INSERT INTO documents_text (rowid, transcript) VALUES (NEW.id, NEW.transcript);
+END;
+CREATE TRIGGER documents_indexed_delete AFTER DELETE ON documents BEGIN
+    INSERT INTO documents_text (documents_text, rowid, transcript) VALUES ('delete', OLD.id, OLD.transcript);
+END;
+
+CREATE VIRTUAL TABLE summaries_text USING fts5 (
+    title, markdown, content='summaries', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+CREATE TRIGGER summaries_indexed_insert AFTER INSERT ON summaries BEGIN
+    INSERT INTO summaries_text (rowid, title, markdown) VALUES (NEW.id, NEW.title, NEW.markdown);
+END;
+CREATE TRIGGER summaries_indexed_delete AFTER DELETE ON summaries BEGIN
+    INSERT INTO summaries_text (summaries_text, rowid, title, markdown)
+    VALUES ('delete', OLD.id, OLD.title, OLD.markdown);
+END;
+"""
+
+# Every change adds a row of differences, which `optimize` sums up: a row for each status would be fought over by all writers.
+# A text is cut before it is indexed: PostgreSQL refuses to index more than a megabyte, and a transcript must never be refused.
+_POSTGRES_COUNTERS_AND_TEXT = """
+CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n BIGINT NOT NULL);
+
+CREATE FUNCTION jobs_counted_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO job_counts (status, step, n)
+    SELECT status, COALESCE(error_step, ''), COUNT(*) FROM added GROUP BY 1, 2;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION jobs_counted_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO job_counts (status, step, n)
+    SELECT status, step, SUM(n) FROM (
+        SELECT status, COALESCE(error_step, '') AS step, 1 AS n FROM added
+        UNION ALL
+        SELECT status, COALESCE(error_step, ''), -1 FROM removed
+    ) AS changes GROUP BY 1, 2 HAVING SUM(n) <> 0;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION jobs_counted_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO job_counts (status, step, n)
+    SELECT status, COALESCE(error_step, ''), -COUNT(*) FROM removed GROUP BY 1, 2;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER jobs_counted_insert AFTER INSERT ON jobs REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_counted_insert();
+CREATE TRIGGER jobs_counted_update AFTER UPDATE ON jobs REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_counted_update();
+CREATE TRIGGER jobs_counted_delete AFTER DELETE ON jobs REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_counted_delete();
+
+CREATE INDEX documents_text ON documents
+    USING gin (to_tsvector('simple', left(COALESCE(transcript, ''), 400000)));
+CREATE INDEX summaries_text ON summaries
+    USING gin (to_tsvector('simple', left(title || ' ' || markdown, 400000)));
+"""
+
+
+MIGRATIONS: Sequence[Migration] = (
+    Migration(
+        version=1,
+        sqlite=_TABLES.format(
+            strict="STRICT",
+            c_locale="",
+            serial="INTEGER PRIMARY KEY",
+            bytes="BLOB",
+        )
+        .replace("BIGINT", "INTEGER")
+        .replace("DOUBLE PRECISION", "REAL")
+        + _SQLITE_COUNTERS_AND_TEXT,
+        postgres=_TABLES.format(
+            strict="",
+            c_locale='COLLATE "C"',
+            serial="BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+            bytes="BYTEA",
+        )
+        + _POSTGRES_COUNTERS_AND_TEXT,
+    ),
+)

@@ -1,0 +1,81 @@
+"""What was reserved, what was charged, what was let go?"""
+
+from focusflow.store.database import Query
+from focusflow.store.sql.jobs import OWNED, SUMMARY_PART
+
+TRANSCRIBE_SHARE = f"(jobs.estimate_micros - jobs.estimate_micros / {SUMMARY_PART})"
+SUMMARIZE_SHARE = f"(jobs.estimate_micros / {SUMMARY_PART})"
+
+_STANDING = """EXISTS (SELECT 1 FROM charges WHERE charges.job_id = jobs.id AND charges.step = '{step}'
+                        AND charges.state = 'reserved')"""
+
+STILL_TO_RESERVE = f"""(
+    CASE WHEN jobs.transcription_completed_at IS NOT NULL OR {_STANDING.format(step="transcribe")}
+         THEN 0 ELSE {TRANSCRIBE_SHARE} END
+    + CASE WHEN jobs.summarization_completed_at IS NOT NULL OR {_STANDING.format(step="summarize")}
+           THEN 0 ELSE {SUMMARIZE_SHARE} END)"""
+"""What claiming a job adds to the reserved money: NULL where it is unpriced, 0 where nothing is left to pay."""
+
+SPENT_SINCE = """
+SELECT COALESCE(SUM(COALESCE(actual_micros, estimate_micros, 0)), 0)
+FROM charges WHERE reserved_at >= :day_start AND state <> 'released'
+"""
+"""A charge belongs to the day on which it was reserved, so that it counts once."""
+
+RESERVE_TRANSCRIPT = Query(f"""
+INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
+SELECT id, 'transcribe', 'reserved', {TRANSCRIBE_SHARE}, CAST(:now AS BIGINT) FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids)) AND transcription_completed_at IS NULL
+ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
+""")
+
+RESERVE_SUMMARY = Query(f"""
+INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
+SELECT id, 'summarize', 'reserved', {SUMMARIZE_SHARE}, CAST(:now AS BIGINT) FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids)) AND summarization_completed_at IS NULL
+ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
+""")
+
+# a settlement is first made sure of a reservation, and then takes it: repeated with the same reference it does nothing
+ENSURE_RESERVATION = Query("""
+INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
+SELECT jobs.id, CAST(:step AS TEXT), 'reserved', CAST(:actual_micros AS BIGINT), CAST(:now AS BIGINT) FROM jobs
+WHERE jobs.id = :id AND NOT EXISTS (
+    SELECT 1 FROM charges WHERE job_id = :id AND step = :step AND external_ref = :external_ref AND state = 'settled')
+ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
+""")
+
+SETTLE = Query("""
+UPDATE charges SET state = 'settled', settled_at = :now, provider = :provider, model = :model,
+    actual_micros = :actual_micros, usage_known = :usage_known, usage = :usage, external_ref = :external_ref
+WHERE job_id = :id AND step = :step AND state = 'reserved' AND NOT EXISTS (
+    SELECT 1 FROM charges AS earlier WHERE earlier.job_id = :id AND earlier.step = :step
+    AND earlier.external_ref = :external_ref AND earlier.state = 'settled')
+""")
+
+SUM_COST = Query("""
+UPDATE jobs SET cost_micros = (
+    SELECT CAST(COALESCE(SUM(COALESCE(actual_micros, estimate_micros, 0)), 0) AS BIGINT)
+    FROM charges WHERE charges.job_id = jobs.id AND charges.state = 'settled')
+WHERE id IN (SELECT value FROM json_each(:ids))
+""")
+
+_UNOWED = f"""
+SELECT id FROM jobs WHERE status NOT IN {OWNED} AND NOT (
+    charges.step = 'transcribe' AND status IN ('discovered', 'failed') AND transcription_completed_at IS NULL
+    AND (submit_intent_at IS NOT NULL OR transcript_id IS NOT NULL))
+"""
+"""Jobs that nobody works on and whose reserved step was surely not ordered."""
+
+RELEASE_UNSPENT = Query(f"""
+UPDATE charges SET state = 'released', settled_at = :now
+WHERE state = 'reserved' AND job_id IN (SELECT value FROM json_each(:ids)) AND job_id IN ({_UNOWED})
+""")
+
+# an order that is forgotten on purpose may have been charged for all the same: its estimate stands, marked
+WRITE_OFF_ORDERS = Query("""
+UPDATE charges SET state = 'settled', settled_at = :now, usage_known = 0
+WHERE state = 'reserved' AND step = 'transcribe' AND job_id IN (
+    SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(:ids))
+    AND transcription_completed_at IS NULL AND (submit_intent_at IS NOT NULL OR transcript_id IS NOT NULL))
+""")

@@ -1,0 +1,182 @@
+"""How does each step's fact reach the disk?"""
+
+from focusflow.domain.jobs import Mover, Status, Step
+from focusflow.store.database import Query
+from focusflow.store.sql.jobs import OWNED, RELEASE_CLAIM, beginnable, movable
+
+_OURS = "id = :id AND claim_token = :token"
+
+BEGIN_TRANSCRIBE = Query(f"""
+UPDATE jobs SET status = 'transcribing', updated_at = :now
+WHERE {_OURS} AND status IN {beginnable(Step.TRANSCRIBE)} RETURNING status
+""")
+BEGIN_SUMMARIZE = Query(f"""
+UPDATE jobs SET status = 'summarizing', updated_at = :now, summarization_started_at = :now
+WHERE {_OURS} AND status IN {beginnable(Step.SUMMARIZE)} RETURNING status
+""")
+BEGIN_SYNC = Query(f"""
+UPDATE jobs SET status = 'syncing', updated_at = :now, sync_started_at = :now
+WHERE {_OURS} AND status IN {beginnable(Step.SYNC)} RETURNING status
+""")
+
+OPEN_ATTEMPT = Query("""
+INSERT INTO attempts (job_id, step, started_at, outcome) VALUES (:id, :step, :now, 'running') RETURNING id
+""")
+
+STILL_OURS = Query(f"UPDATE jobs SET updated_at = :now WHERE {_OURS} AND status IN {OWNED} RETURNING status")
+
+CLOSE_ATTEMPT = Query("""
+UPDATE attempts SET outcome = :outcome, error = :error, finished_at = :now, cost_micros = :cost_micros
+WHERE id = :attempt_id AND job_id = :id AND outcome = 'running'
+""")
+
+CLOSE_ATTEMPTS = Query("""
+UPDATE attempts SET outcome = :outcome, error = :error, finished_at = :now
+WHERE job_id IN (SELECT value FROM json_each(:ids)) AND outcome = 'running'
+""")
+
+# ---------------------------------------------------------------------------------------------------- transcription
+
+UPLOADED = Query(f"""
+UPDATE jobs SET upload_ref = :upload_ref, uploaded_at = :now, updated_at = :now
+WHERE {_OURS} AND status = 'transcribing' RETURNING status
+""")
+
+INTEND_SUBMIT = Query(f"""
+UPDATE jobs SET submit_intent_at = :now, updated_at = :now WHERE {_OURS} AND status = 'transcribing' RETURNING status
+""")
+
+SUBMITTED = Query("""
+UPDATE jobs SET transcript_id = :transcript_id, updated_at = :now WHERE id = :id RETURNING id, status
+""")
+
+FORGET_ORDER = Query(f"""
+UPDATE jobs SET transcript_id = NULL, submit_intent_at = NULL, updated_at = :now WHERE {_OURS} AND status IN {OWNED}
+RETURNING status
+""")
+FORGET_ORDER_AND_UPLOAD = Query(f"""
+UPDATE jobs SET transcript_id = NULL, submit_intent_at = NULL, upload_ref = NULL, uploaded_at = NULL, updated_at = :now
+WHERE {_OURS} AND status IN {OWNED} RETURNING status
+""")
+
+_NEXT_DOCUMENT = "(SELECT COALESCE(MAX(version), 0) + 1 FROM documents WHERE job_id = :id)"
+
+KEEP_RAW = Query(f"""
+INSERT INTO documents (job_id, version, raw, created_at) VALUES (:id, {_NEXT_DOCUMENT}, :raw, :now)
+ON CONFLICT (job_id) WHERE superseded_at IS NULL DO UPDATE SET raw = excluded.raw
+""")
+
+TRANSCRIBED = Query(f"""
+UPDATE jobs SET status = 'transcribed', updated_at = :now,
+    transcription_completed_at = COALESCE(transcription_completed_at, :now),
+    language = COALESCE(:language, language),
+    duration_source = CASE WHEN CAST(:duration_seconds AS DOUBLE PRECISION) IS NULL
+                           THEN duration_source ELSE 'transcript' END,
+    duration_seconds = COALESCE(CAST(:duration_seconds AS DOUBLE PRECISION), duration_seconds)
+WHERE {_OURS} AND (status IN {movable(Status.TRANSCRIBED, Mover.STEP)} OR status = 'transcribed')
+RETURNING status
+""")
+
+KEEP_TRANSCRIPT = Query(f"""
+INSERT INTO documents (job_id, version, transcript, utterances, speakers, language, duration_seconds, model, created_at)
+VALUES (:id, {_NEXT_DOCUMENT}, :transcript, :utterances, :speakers, :language, :duration_seconds, :model, :now)
+ON CONFLICT (job_id) WHERE superseded_at IS NULL DO UPDATE SET transcript = excluded.transcript,
+    utterances = excluded.utterances, speakers = excluded.speakers, language = excluded.language,
+    duration_seconds = excluded.duration_seconds, model = excluded.model
+""")
+
+# -------------------------------------------------------------------------------------------------------- summary
+
+SUMMARIZED = Query(f"""
+UPDATE jobs SET summarization_completed_at = :now, title = :title, updated_at = :now
+WHERE {_OURS} AND status = 'summarizing' RETURNING status
+""")
+
+SUPERSEDE_SUMMARY = Query("""
+UPDATE summaries SET superseded_at = :now
+WHERE job_id = :id AND superseded_at IS NULL
+AND NOT (markdown = :markdown AND title = :title AND model = :model AND prompt_hash = :prompt_hash)
+""")
+
+KEEP_SUMMARY = Query("""
+INSERT INTO summaries (job_id, version, title, markdown, model, prompt_hash, created_at)
+VALUES (:id, (SELECT COALESCE(MAX(version), 0) + 1 FROM summaries WHERE job_id = :id),
+        :title, :markdown, :model, :prompt_hash, :now)
+ON CONFLICT (job_id) WHERE superseded_at IS NULL DO NOTHING
+""")
+
+READ_DOCUMENT = Query("""
+SELECT transcript, utterances, speakers, language, duration_seconds, model, raw FROM documents
+WHERE job_id = :id AND superseded_at IS NULL
+""")
+
+READ_SUMMARY = Query("""
+SELECT markdown, title, model, prompt_hash FROM summaries WHERE job_id = :id AND superseded_at IS NULL
+""")
+
+# --------------------------------------------------------------------------------------------------------- delivery
+
+DELIVERY_COLUMNS = """
+deliveries.job_id, deliveries.sink, deliveries.intent_at, deliveries.ref, deliveries.url, deliveries.memo,
+deliveries.error, deliveries.attempts, deliveries.next_attempt_at, deliveries.delivered_at
+"""
+
+READ_DELIVERIES = Query(f"""
+SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE job_id IN (SELECT value FROM json_each(:ids)) ORDER BY job_id, sink
+""")
+
+SAVE_DELIVERY = Query("""
+INSERT INTO deliveries (job_id, sink, intent_at, ref, url, memo, error, attempts, next_attempt_at, delivered_at)
+VALUES (:id, :sink, :intent_at, :ref, :url, :memo, :error, :attempts, :next_attempt_at, :delivered_at)
+ON CONFLICT (job_id, sink) DO UPDATE SET intent_at = excluded.intent_at, ref = excluded.ref, url = excluded.url,
+    memo = excluded.memo, error = excluded.error, attempts = excluded.attempts,
+    next_attempt_at = excluded.next_attempt_at, delivered_at = excluded.delivered_at
+""")
+
+TOUCH = Query("UPDATE jobs SET updated_at = :now WHERE id = :id RETURNING id, status")
+
+TAKE_DUE_DELIVERIES = Query(f"""
+WITH pick AS MATERIALIZED (
+    SELECT deliveries.job_id, deliveries.sink FROM deliveries JOIN jobs ON jobs.id = deliveries.job_id
+    WHERE deliveries.next_attempt_at <= :now AND jobs.status = 'completed'
+    ORDER BY deliveries.next_attempt_at LIMIT :limit FOR UPDATE OF deliveries SKIP LOCKED
+)
+UPDATE deliveries SET next_attempt_at = :again_at
+WHERE (job_id, sink) IN (SELECT job_id, sink FROM pick)
+RETURNING {DELIVERY_COLUMNS}
+""")
+
+# ------------------------------------------------------------------------------------------------------------- ends
+
+COMPLETE = Query(f"""
+UPDATE jobs SET status = 'completed', {RELEASE_CLAIM}, completed_at = :now, updated_at = :now, retry_count = 0,
+    rescue_count = 0, error_step = NULL, error_message = NULL
+WHERE {_OURS} AND status IN {movable(Status.COMPLETED, Mover.STEP)} RETURNING status
+""")
+
+GIVE_BACK = Query(f"""
+UPDATE jobs SET status = 'discovered', {RELEASE_CLAIM}, updated_at = :now
+WHERE {_OURS} AND status IN {movable(Status.DISCOVERED, Mover.GIVE_BACK)} RETURNING status
+""")
+
+HOLD = Query(f"""
+UPDATE jobs SET status = 'discovered', {RELEASE_CLAIM}, updated_at = :now,
+    hold_kind = :kind, hold_reason = :reason, next_attempt_at = :until
+WHERE {_OURS} AND status IN {movable(Status.DISCOVERED, Mover.GIVE_BACK)} RETURNING status
+""")
+
+FAIL = Query(f"""
+UPDATE jobs SET status = 'failed', {RELEASE_CLAIM}, updated_at = :now, next_attempt_at = :retry_at,
+    retry_count = retry_count + :counted, error_step = :step, error_message = :error
+WHERE {_OURS} AND status IN {movable(Status.FAILED, Mover.STEP)} RETURNING status
+""")
+
+SKIP = Query(f"""
+UPDATE jobs SET status = 'skipped', {RELEASE_CLAIM}, updated_at = :now, skip_reason = :reason, skipped_by = :by
+WHERE {_OURS} AND status IN {movable(Status.SKIPPED, Mover.STEP)} RETURNING status
+""")
+
+MEASURED_FILE = Query(f"""
+UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :source, updated_at = :now
+WHERE {_OURS} AND status IN {OWNED} RETURNING status
+""")

@@ -1,0 +1,266 @@
+"""How are transactions run on an SQLite file?
+
+One connection writes and one reads, each on its own thread. A transaction is one function on the writer's thread: whatever becomes
+of the task that waits for it, the function runs from BEGIN to COMMIT or ROLLBACK.
+"""
+
+import errno
+import os
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import aiosqlite
+import anyio
+
+from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError
+from focusflow.store.database import Row, Statement, TextSearch, bound
+from focusflow.store.migrations import migrate_sqlite
+
+T = TypeVar("T")
+Synchronous = Literal["FULL", "NORMAL"]
+
+OLDEST_SQLITE = (3, 37)
+"""STRICT tables; UPDATE FROM, RETURNING and MATERIALIZED are older."""
+CLOSE_SECONDS = 10.0
+
+_LOCK_CLAUSE = re.compile(r"\bFOR UPDATE( OF \w+)?( SKIP LOCKED)?")
+_REMOTE = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "ceph", "glusterfs", "lustre")
+
+
+class SqliteDatabase:
+    """An open SQLite file."""
+
+    text_search = TextSearch(
+        in_transcripts="SELECT documents.job_id FROM documents_text JOIN documents ON documents.id = documents_text.rowid "
+        "WHERE documents_text MATCH :term AND documents.superseded_at IS NULL",
+        in_summaries="SELECT summaries.job_id FROM summaries_text JOIN summaries ON summaries.id = summaries_text.rowid "
+        "WHERE summaries_text MATCH :term AND summaries.superseded_at IS NULL",
+        prefix="{}*",
+        quote='"',
+    )
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._path = path
+        self._writer, self._reader = writer, reader
+        self._translated: dict[str, str] = {}
+
+    async def run(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        with _explained(self._path):
+            return await _on_thread(self._writer, lambda connection: self._transact(connection, statements))
+
+    async def read(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        with _explained(self._path):
+            return await _on_thread(self._reader, lambda connection: self._snapshot(connection, statements))
+
+    async def optimize(self) -> None:
+        with _explained(self._path):
+            await _on_thread(self._writer, _optimize)
+
+    def _transact(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[list[Row]]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            results = self._each(connection, statements)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return results
+
+    def _snapshot(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[list[Row]]:
+        connection.execute("BEGIN")
+        try:
+            return self._each(connection, statements)
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _each(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[list[Row]]:
+        results: list[list[Row]] = []
+        for statement in statements:
+            sql = self._translate(statement.sql)
+            if statement.many is not None:
+                connection.executemany(sql, statement.many)
+                results.append([])
+                continue
+            rows = connection.execute(sql, bound(statement, results)).fetchall()
+            if statement.guard is not None and not rows:
+                raise LostClaim(statement.guard)
+            results.append(rows)
+        return results
+
+    def _translate(self, sql: str) -> str:
+        if sql not in self._translated:
+            self._translated[sql] = _LOCK_CLAUSE.sub("", sql)
+        return self._translated[sql]
+
+
+async def _on_thread(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Run *work* on the connection's thread, whole, whatever becomes of the one who waits."""
+    if connection._connection is None:
+        raise StoreError("The database is closed.")
+    # `_execute` is aiosqlite's own way to its thread. Its public methods are one statement each, and a task cancelled
+    # between two of them would leave the transaction open for ever. pyproject.toml pins the version for this line.
+    result: T = await connection._execute(work, connection._connection)  # type: ignore[no-untyped-call]  # has no types
+    return result
+
+
+@asynccontextmanager
+async def open_sqlite(
+    path: Path, *, synchronous: Synchronous, busy_timeout_ms: int, mounts: Path = Path("/proc/self/mounts")
+) -> AsyncIterator[SqliteDatabase]:
+    """Open (or create) the file, bring it to the current version, and close it whatever happens."""
+
+    def writer() -> sqlite3.Connection:
+        refuse_network_file_system(path, mounts)
+        _create(path)
+        return _connected(path, "rw", busy_timeout_ms, lambda opened: _prepare(opened, path, synchronous))
+
+    def reader() -> sqlite3.Connection:
+        return _connected(path, "ro", busy_timeout_ms, _prepare_reader)
+
+    async with _thread(path, writer) as writing:
+        try:
+            async with _thread(path, reader) as reading:
+                yield SqliteDatabase(path, writing, reading)
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
+                await _on_thread(writing, _tidy)
+
+
+@asynccontextmanager
+async def _thread(path: Path, connect: Callable[[], sqlite3.Connection]) -> AsyncIterator[aiosqlite.Connection]:
+    connection = aiosqlite.Connection(connect, iter_chunk_size=64)
+    # should closing be prevented by force, the thread must not keep the interpreter from exiting
+    connection._thread.daemon = True
+    with _explained(path):
+        await connection
+    try:
+        yield connection
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
+            await connection.close()
+
+
+def _connected(
+    path: Path, mode: str, busy_timeout_ms: int, prepare: Callable[[sqlite3.Connection], None]
+) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=busy_timeout_ms / 1000,
+        cached_statements=512,
+    )
+    try:
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, synchronous: Synchronous) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # a commit that a power cut may take back would be a payment we don't know of
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    migrate_sqlite(connection, path)
+
+
+def _prepare_reader(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("SELECT COUNT(*) FROM control")
+
+
+def _optimize(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA analysis_limit = 400")
+    connection.execute("PRAGMA optimize")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _tidy(connection: sqlite3.Connection) -> None:
+    """Optimise before closing; a full or busy disk is no reason not to close."""
+    try:
+        connection.execute("PRAGMA busy_timeout = 250")
+        _optimize(connection)
+    except sqlite3.OperationalError:
+        return
+
+
+def _create(path: Path) -> None:
+    """Make the file readable for its owner only; its `-wal` and `-shm` inherit that."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old for {path}: {needed} or newer is needed.")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def refuse_network_file_system(path: Path, mounts: Path) -> None:
+    """Raise `StoreError` if the file would lie where other computers write too: SQLite's log needs shared memory."""
+    kind = _file_system(path, mounts)
+    if kind is not None and kind.startswith(_REMOTE):
+        raise StoreError(
+            f"{path} lies on a network file system ({kind}), which SQLite cannot share safely: "
+            "put the database on a local disk, or use PostgreSQL."
+        )
+
+
+def _file_system(path: Path, mounts: Path) -> str | None:
+    """Return the type of the file system that holds *path*; None where the system does not say."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    place = path.absolute()
+    best, kind = -1, None
+    for fields in (line.split() for line in lines):
+        point = fields[1].replace("\\040", " ")
+        if len(point) >= best and place.is_relative_to(point):
+            best, kind = len(point), fields[2]
+    return kind
+
+
+# ------------------------------------------------------------------------------------------------------------ errors
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what the driver and the file system raise into one sentence that names the file."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise _sentence(path, exc) from exc
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(_FULL.format(path=path)) from exc
+        raise StoreError(f"{path} cannot be opened: {exc.strerror or exc}.") from exc
+
+
+_FULL = "The disk is full: nothing can be written to {path} until there is room. Nothing was lost."
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    match code & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreBusy(f"Another program keeps {path} locked: it is tried again.")
+        case sqlite3.SQLITE_FULL:
+            return DiskFull(_FULL.format(path=path))
+        case sqlite3.SQLITE_IOERR if code == sqlite3.SQLITE_IOERR_SHMSIZE:
+            return DiskFull(_FULL.format(path=path))
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return StoreError(
+                f"{path} cannot be written: give FocusFlow write permission for the file and for its folder."
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return StoreError(f"{path} is not a FocusFlow database: name another file, or move this one away.")
+        case sqlite3.SQLITE_CORRUPT:
+            return StoreError(f"{path} is damaged ({error}): restore it from the newest backup beside it.")
+        case _:
+            return StoreError(f"{path} cannot be used: {error}.")
