@@ -154,11 +154,12 @@ def state_of(raw: bytes, *, hide: re.Pattern[str]) -> TranscriptState:
 def parse(raw: bytes) -> Transcript:
     """Understand a finished transcript as far as possible. Raises `Permanent` when it is not one at all."""
     document = _document(raw)
-    words = _dicts(document.get("words"))
-    text = _text(document.get("text")) or _joined(words)
+    text = _text(document.get("text"))
     spoken = [utterance for item in _dicts(document.get("utterances")) if (utterance := _utterance(item)) is not None]
+    words = [] if text and spoken else _dicts(document.get("words"))
+    text = text or _joined(words) or "\n".join(utterance.text for utterance in spoken)
     return Transcript(
-        text=text or "\n".join(utterance.text for utterance in spoken),
+        text=text,
         utterances=tuple(spoken) or _turns(words, text),
         language=_text(document.get("language_code")),
         duration_seconds=_number(document.get("audio_duration")),
@@ -206,11 +207,12 @@ def _model(document: Mapping[str, object]) -> str | None:
 
 
 def _utterance(item: Mapping[str, object]) -> Utterance | None:
+    text = _text(item.get("text"))
+    if text and _is_timed(item):
+        return _spoken(text, _speaker(item), [item])
     words = _dicts(item.get("words"))
-    text = _text(item.get("text")) or _joined(words)
-    if not text:
-        return None
-    return _spoken(text, _speaker(item), [item] if _is_timed(item) else words)
+    text = text or _joined(words)
+    return _spoken(text, _speaker(item), [item, *words]) if text else None
 
 
 def _turns(words: Sequence[Mapping[str, object]], text: str) -> tuple[Utterance, ...]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import stamina
 
-from focusflow.errors import Ambiguous, Held, HoldKind, Transient
+from focusflow.errors import Ambiguous, Held, HoldKind, Transient, UnfinishedAnswer
 from focusflow.ports import Clock
 
 T = TypeVar("T")
@@ -83,6 +83,6 @@ class Retrying:
             return False
         if isinstance(error, Held):
             return 0.0 if error.kind is HoldKind.RATE_LIMIT else False  # the pause itself is the wait
-        if isinstance(error, Ambiguous) or not isinstance(error, Transient):
+        if isinstance(error, Ambiguous | UnfinishedAnswer) or not isinstance(error, Transient):
             return False
         return 0.0 if error.retry_after else True
