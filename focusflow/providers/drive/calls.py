@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVERYWHERE = {"supportsAllDrives": True, "includeItemsFromAllDrives": True}
-LIST_FIELDS = f"nextPageToken,files({entries.FILE_FIELDS})"
+LIST_FIELDS = f"nextPageToken,incompleteSearch,files({entries.FILE_FIELDS})"
 CHANGE_FIELDS = (
     f"nextPageToken,newStartPageToken,changes(changeType,removed,fileId,driveId,time,file({entries.FILE_FIELDS}))"
 )

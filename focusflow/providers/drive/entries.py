@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from focusflow.ports import SourceFile
+from focusflow.providers.drive.refusals import DriveRefused, Trouble
 
 FOLDER = "application/vnd.google-apps.folder"
 GOOGLE_NATIVE = "application/vnd.google-apps."
@@ -61,7 +62,9 @@ class Changed:
 
 
 def listed(answer: Mapping[str, Any]) -> Listed:
-    """Read a page of `files.list`. Raises KeyError or TypeError when it is none."""
+    """Read a page of `files.list`. Raises KeyError or TypeError when it is none, `DriveRefused` for half a one."""
+    if answer.get("incompleteSearch"):
+        raise DriveRefused(Trouble.BUSY, "it looked through only some of what there is")
     return Listed(entries=tuple(entry(document) for document in answer["files"]), next_page=answer.get("nextPageToken"))
 
 

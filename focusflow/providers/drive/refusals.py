@@ -105,7 +105,11 @@ def _reason_in(document: object) -> str | None:
 
 
 class PlaceUnknown(Permanent):
-    """Drive does not know the file, folder or page token it was asked about. Stays inside this package."""
+    """Drive does not know the file or folder it was asked about. Stays inside this package."""
+
+
+class NotUnderstood(PlaceUnknown):
+    """Drive refused the request itself: where there is a page token in it, that is too old, or another account's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +146,7 @@ class Wording:
                     f"{subject} is no longer in Google Drive, or no longer shared with {self.reader()}."
                 )
             case Trouble.MALFORMED:
-                return PlaceUnknown(sentence("Google Drive does not understand our request", refused.detail))
+                return NotUnderstood(sentence("Google Drive does not understand our request", refused.detail))
 
     def bad_credentials(self, detail: str) -> Held:
         """The error for a key or token that Google does not take."""

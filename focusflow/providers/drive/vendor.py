@@ -112,9 +112,9 @@ def load_credentials(info: Mapping[str, Any], *, token_uri: str | None) -> Crede
 
 
 def _from_key(key: Mapping[str, Any]) -> google.oauth2.service_account.Credentials:
-    make: Callable[..., google.oauth2.service_account.Credentials]
-    make = google.oauth2.service_account.Credentials.from_service_account_info
-    return make(key, scopes=SCOPES)
+    make: Callable[..., Any] = google.oauth2.service_account.Credentials.from_service_account_info
+    credentials: google.oauth2.service_account.Credentials = make(key, scopes=SCOPES)
+    return credentials
 
 
 def refresh(credentials: Credentials, *, timeout: float) -> str:

@@ -8,7 +8,7 @@ from focusflow.ports import SourceFile, SourcePage
 from focusflow.providers.drive.bookmark import Bookmark
 from focusflow.providers.drive.calls import DriveCalls, Place
 from focusflow.providers.drive.entries import Change, Entry
-from focusflow.providers.drive.refusals import PlaceUnknown, Wording, expired, for_discovery
+from focusflow.providers.drive.refusals import NotUnderstood, PlaceUnknown, Wording, expired, for_discovery
 
 RESTARTS = 3
 """How often in one go a listing may begin again because its page token was refused."""
@@ -109,6 +109,8 @@ class Walk:
             if mark.restarts >= RESTARTS:
                 raise SourceError("Google Drive keeps refusing to go on with a listing.") from refused
             mark.restart_errand()
+        elif isinstance(refused, NotUnderstood):
+            raise refused
         elif len(folders) > 1:
             mark.split_errand()
         elif folders == (mark.root,):
