@@ -48,13 +48,17 @@ def refusal(
     call_at: datetime | None,
     rules: Rules,
     now: datetime,
+    awaiting_sidecar: bool = False,
 ) -> str | None:
-    """Return why the rules refuse a call, as a phrase for a person; None if they do not. Instants are aware."""
+    """Return why the rules refuse a call, as a phrase for a person; None if they do not. Instants are aware.
+
+    *awaiting_sidecar*: a direction that is unknown now may still be told, so it is not yet held against the call.
+    """
     if not rules.enabled:
         return "automatic processing is switched off"
     return (
         _refused_type(call_type, rules)
-        or _refused_direction(direction, call_type, duration_seconds, rules)
+        or _refused_direction(direction, call_type, rules, awaiting_sidecar=awaiting_sidecar)
         or _refused_duration(duration_seconds, rules)
         or _refused_time(call_at, rules, now)
     )
@@ -95,15 +99,14 @@ def _refused_type(call_type: str | None, rules: Rules) -> str | None:
 
 
 def _refused_direction(
-    direction: Direction | None, call_type: str | None, duration_seconds: float | None, rules: Rules
+    direction: Direction | None, call_type: str | None, rules: Rules, *, awaiting_sidecar: bool
 ) -> str | None:
     if direction in rules.directions or (direction is None and call_type in _WITHOUT_DIRECTION):
         return None
     if direction is not None:
         return f"{direction} call; {_only(rules.directions)}"
-    # duration and direction come from the same sidecar: while the one is waited for, the other may still come
-    undecided = duration_seconds is None or rules.unknown_direction == "process"
-    return None if undecided else f"call of unknown direction; {_only(rules.directions)}"
+    passes = awaiting_sidecar or rules.unknown_direction == "process"
+    return None if passes else f"call of unknown direction; {_only(rules.directions)}"
 
 
 def _refused_duration(duration_seconds: float | None, rules: Rules) -> str | None:

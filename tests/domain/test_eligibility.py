@@ -124,9 +124,21 @@ def test_fault_16_a_phone_call_without_an_arrow_is_not_taken_for_an_incoming_one
     assert judged(skip, direction=None, call_type="whatsapp") is not None
 
 
-def test_an_unknown_direction_is_refused_only_when_no_sidecar_is_waited_for() -> None:
-    """Duration and direction come in one file, so while the first is unknown the second may still come."""
-    assert judged(Rules(unknown_direction="skip"), direction=None, duration_seconds=None) is None
+def test_an_unknown_direction_is_not_refused_while_the_sidecar_may_still_tell_it() -> None:
+    """Cube ACR's sidecar names the direction that a WhatsApp call's file name lacks."""
+    verdicts = [
+        refusal(
+            direction=None,
+            call_type="whatsapp",
+            duration_seconds=None,
+            call_at=NOW,
+            rules=Rules(unknown_direction="skip"),
+            now=NOW,
+            awaiting_sidecar=awaiting,
+        )
+        for awaiting in (True, False)
+    ]
+    assert verdicts == [None, "call of unknown direction; only incoming ones are processed"]
 
 
 def test_a_microphone_recording_has_no_direction_and_needs_none() -> None:
