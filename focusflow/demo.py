@@ -83,6 +83,8 @@ def _settings(data: Path, sandbox: Sandbox, speed: float) -> Settings:
             "markdown.path": str(data / "calls"),
             "discovery.sidecar_wait_minutes": 0.1,
             "budget.daily_usd": 5,
+            "openai.usd_per_million_input": 0.10,  # as OpenAI's gpt-6-luna: a server on loopback has no price of its own
+            "openai.usd_per_million_output": 0.50,
             "call.owner_name": "Sam",
             "timeouts.shutdown_grace_seconds": 2,
         },
@@ -96,8 +98,9 @@ def run_demo(*, speed: float, keep: Path | None) -> None:
         async with build_sandbox(speed=speed, recordings=False) as sandbox:
             settings = _settings(data, sandbox, speed)
             with logging_for(settings, quiet=True):
-                async with opened_works(settings) as works, stopping_on_signals(works.supervisor.stop):
-                    await _show(works, sandbox, speed)
+                async with opened_works(settings) as works:
+                    async with stopping_on_signals(works.supervisor.stop):
+                        await _show(works, sandbox, speed)
                     await _sum_up(works, sandbox, data, kept=keep is not None)
 
     say(

@@ -219,7 +219,7 @@ async def _opened_sinks(settings: Settings, clock: "Clock", stack: AsyncExitStac
                         duration=names.duration,
                         link=names.link,
                         status=names.status,
-                        external_id=names.key,
+                        key=names.key,
                         contact=names.contact,
                         number=names.number,
                         status_done=settings.notion.status_done,

@@ -4,6 +4,7 @@ The order of commits is the promise: upload, commit its reference, commit the in
 ready, commit the raw answer, understand it. Whatever breaks in between, the next run looks before it pays.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -136,7 +137,8 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents) -> Tra
         await chain.store.keep_raw_transcript(run.job.id, raw, now=chain.clock.now())
         transcript = await anyio.to_thread.run_sync(_understood, run, raw)
         settlement = await anyio.to_thread.run_sync(chain.price_transcript, raw)
-        await chain.store.transcribed(run.claim, attempt_id, transcript, settlement, now=chain.clock.now())
+        paid = replace(settlement, external_ref=transcript_id)
+        await chain.store.transcribed(run.claim, attempt_id, transcript, paid, now=chain.clock.now())
     if chain.delete_after_fetch:
         await _delete_at_vendor(run, transcript_id)
     return transcript

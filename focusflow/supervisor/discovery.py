@@ -19,7 +19,7 @@ from focusflow.domain.recordings import (
     read_file_name,
     read_sidecar,
 )
-from focusflow.errors import CursorExpired, StepError
+from focusflow.errors import CursorExpired, Permanent, StepError
 from focusflow.ports import Arrival, Clock, Inbox, Source, SourceFile, SourcePage
 
 _log = structlog.get_logger(__name__)
@@ -57,13 +57,15 @@ class Discovery:
         self._list_all = True
 
     async def tick(self) -> str:
-        """Absorb everything new and measure what can be measured. Raises `SourceError` or `StoreError`."""
-        await self._apply_rules()
-        added = await self._look()
-        measured = await self._measure()
-        return f"{added} new, {measured} measured"
+        """Look once and measure what can be measured. Raises `SourceError` or `StoreError`."""
+        return f"{await self.look()}, {await self.measure()}"
 
-    async def _look(self) -> int:
+    async def look(self) -> str:
+        """Absorb everything new. Raises `SourceError` or `StoreError`."""
+        await self._apply_rules()
+        return f"{await self._absorb_all()} new"
+
+    async def _absorb_all(self) -> int:
         cursor = None if self._list_all else await self._inbox.cursor(self._source.name)
         try:
             added = await self._absorb_from(cursor)
@@ -104,7 +106,11 @@ class Discovery:
         intake = self._intake
         return owner_allowed(file.owners, intake.allowed_owners, intake.accept_ownerless)
 
-    async def _measure(self) -> int:
+    async def anything_to_measure(self) -> bool:
+        """Say whether `measure` would find something now."""
+        return bool(await self._inbox.unmeasured(limit=1, now=self._clock.now()))
+
+    async def measure(self) -> str:
         """Read the sidecars of calls whose length is not known, and guess where the wait for one is over."""
         measured = 0
         while jobs := await self._inbox.unmeasured(limit=MEASURE_BATCH, now=self._clock.now()):
@@ -116,12 +122,15 @@ class Discovery:
             measured += sum(done)
             if not all(done):
                 break  # a sidecar that cannot be read now is read at the next tick
-        return measured
+        return f"{measured} measured"
 
     async def _measure_one(self, job: Job, limiter: anyio.CapacityLimiter, done: list[bool]) -> None:
         async with limiter:
             try:
                 sidecar = await self._read_sidecar(job)
+            except Permanent as exc:
+                _log.warning("a sidecar is not there any more", job=job.id, reason=str(exc))
+                sidecar = None
             except StepError as exc:
                 _log.warning("a sidecar could not be read", job=job.id, reason=str(exc))
                 done.append(False)

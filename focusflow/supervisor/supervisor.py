@@ -69,6 +69,7 @@ class Supervisor:
         self._stopping = anyio.Event()
         self._reconcile_at = next_turn(schedule.reconcile_cron, clock.now(), schedule.zone)
         self.discovery_loop = self._loop("discovery", self._discover, self._until_discovery)
+        self.measuring_loop = self._loop("measuring", discovery.measure, self._until_due)
         self.processor_loop = self._loop("processor", self._process, self._until_due)
         self.watchdog_loop = self._loop("watchdog", watchdog.tick, lambda: _constant(watchdog.interval))
         self.housekeeping_loop = self._loop("housekeeping", housekeeping.tick, lambda: _constant(HOUSEKEEPING_SECONDS))
@@ -121,6 +122,7 @@ class Supervisor:
     def _loops(self) -> list[Loop]:
         return [
             self.discovery_loop,
+            self.measuring_loop,
             self.processor_loop,
             self.watchdog_loop,
             self.housekeeping_loop,
@@ -139,6 +141,8 @@ class Supervisor:
         """Say whether nothing is eligible, in flight, or due to come back within `IDLE_HORIZON`."""
         looked = self.discovery_loop.turns > 0 or self.discovery_loop.broken
         if not looked or self.processor_loop.turns == 0 or self.processor.running:
+            return False
+        if not self.measuring_loop.broken and await self.discovery.anything_to_measure():
             return False
         now = self._clock.now()
         due_at = await self._queue.next_due_at(now=now)
@@ -174,6 +178,7 @@ class Supervisor:
             async for event in events:
                 match event:
                     case JobsAdded() | JobChanged(status=Status.DISCOVERED):
+                        self.measuring_loop.wake.ring()
                         self.processor_loop.wake.ring()
                     case ControlChanged():
                         self.processor_loop.wake.ring()
@@ -190,7 +195,7 @@ class Supervisor:
         if now >= self._reconcile_at:
             self.discovery.list_all_next()
             self._reconcile_at = next_turn(self._schedule.reconcile_cron, now, self._schedule.zone)
-        return await self.discovery.tick()
+        return await self.discovery.look()
 
     async def _process(self) -> str:
         if self._jobs is None:
