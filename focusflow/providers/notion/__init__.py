@@ -32,7 +32,7 @@ PATIENCE: Final = RetryPolicy(longest_pause=65.0)
 async def open_notion(
     *,
     api_key: str,
-    database_id: str,
+    database_id: str | None,
     clock: Clock,
     base_url: str = "https://api.notion.com",
     data_source_id: str | None = None,
@@ -81,7 +81,7 @@ def _usable_key(api_key: str) -> str:
 def _made(
     *,
     api_key: str,
-    database_id: str,
+    database_id: str | None,
     data_source_id: str | None,
     base_url: str,
     properties: PropertyNames,
@@ -96,8 +96,10 @@ def _made(
     from focusflow.providers.notion.client import NotionApi, connected
     from focusflow.providers.notion.sink import NotionSink
 
-    database = notion_id(database_id)
+    database = notion_id(database_id) if database_id else None
     data_source = notion_id(data_source_id) if data_source_id else None
+    if database is None and data_source is None:
+        raise ConfigError("notion.database_id is not set: which database shall pages go to?")
     client = connected(api_key=api_key, base_url=base_url, timeout=timeout, trust_env=trust_env, log=log)
     api = NotionApi(client, clock=clock, requests_per_minute=requests_per_minute, timeout=timeout, retry=retry)
     sink = NotionSink(

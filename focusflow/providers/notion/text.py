@@ -31,6 +31,8 @@ def split_text(text: str, limit: int = PIECE_UNITS) -> list[str]:
 
     After a blank if one is near, never inside a surrogate pair, and inside a grapheme only if it is longer than 200.
     """
+    if 2 * len(text) <= limit:
+        return [text] if text else []
     pieces = []
     start = 0
     while start < len(text):
@@ -50,9 +52,10 @@ def _reach(text: str, start: int, limit: int) -> int:
 
 
 def _best_cut(text: str, start: int, end: int) -> int:
-    candidates = range(end, max(start, end - _LOOK_BACK), -1)
-    fair = [cut for cut in candidates if _may_cut(text, cut)]
-    return next((cut for cut in fair if text[cut - 1].isspace()), fair[0] if fair else end)
+    near = range(end, max(start, end - _LOOK_BACK), -1)
+    after_blanks = (cut for cut in near if text[cut - 1].isspace() and _may_cut(text, cut))
+    between_graphemes = (cut for cut in near if _may_cut(text, cut))
+    return next(after_blanks, None) or next(between_graphemes, end)
 
 
 def _may_cut(text: str, cut: int) -> bool:
