@@ -14,7 +14,6 @@ from focusflow.sandbox.notion_door import Call, dashed, parsed, path_id, query_p
 from focusflow.sandbox.notion_errors import (
     Json,
     NotionError,
-    archived,
     block_limit_reached,
     conflict,
     edge_page,
@@ -49,7 +48,8 @@ Operation = Callable[[Call], Json]
 class NotionService(WorkspacePeople, Service):
     """A workspace behind Notion's API, and the hands of the people who also use that workspace.
 
-    Everything tunable is an attribute too, so that a test changes it on the way.
+    Everything tunable is an attribute too, so that a test changes it on the way. Named faults that a plan may have:
+    `conflict_409` (before a write), `committed_503` (after one, with guidance), `request_blocked_429` (do not retry).
     """
 
     name: ClassVar[str] = "notion"
@@ -355,8 +355,7 @@ class NotionService(WorkspacePeople, Service):
 
     def _delete_block(self, call: Call) -> Json:
         block = self._find_block(call.id)
-        if self.workspace.is_trashed(block):
-            raise archived()
+        self.workspace.require_editable(block)
         self._before_write(call)
         self.workspace.set_trashed(block, in_trash=True)
         self._after_write(call)

@@ -17,6 +17,7 @@ from focusflow.sandbox.notion_validation import (
     check_boolean,
     check_choice,
     check_color,
+    check_number,
     check_rich_text,
     check_string,
     check_url,
@@ -61,11 +62,6 @@ class BlockRule:
 def _check_width(problems: Problems, path: Path, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= ARRAY_LIMIT:
         problems.should_be(path, f"a number between `1` and `{ARRAY_LIMIT}`", value)
-
-
-def _check_number(problems: Problems, path: Path, value: Any) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        problems.should_be(path, "a number", value)
 
 
 def _check_language(problems: Problems, path: Path, value: Any) -> None:
@@ -151,7 +147,7 @@ BLOCKS: Final[Mapping[str, BlockRule]] = MappingProxyType(
         "breadcrumb": BlockRule(),
         "table_of_contents": BlockRule(optional={"color": check_color}, defaults={"color": "default"}),
         "column_list": BlockRule(children="columns"),
-        "column": BlockRule(children="column", optional={"width_ratio": _check_number}),
+        "column": BlockRule(children="column", optional={"width_ratio": check_number}),
         "heading_1": _text_block("toggleable", is_toggleable=(check_boolean, False)),
         "heading_2": _text_block("toggleable", is_toggleable=(check_boolean, False)),
         "heading_3": _text_block("toggleable", is_toggleable=(check_boolean, False)),

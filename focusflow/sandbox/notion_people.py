@@ -24,7 +24,7 @@ FOCUSFLOW_COLUMNS: Final[Mapping[str, Json]] = {
     "Drive Link": {"url": {}},
     "External ID": {"rich_text": {}},
 }
-FOCUSFLOW_STATUSES: Final = ("Not started", "In progress", "Complete")
+FOCUSFLOW_STATUSES: Final = ("Not started", "In progress", "Done")
 
 NodeType = TypeVar("NodeType", bound=Node)
 

@@ -9,7 +9,16 @@ from typing import Any, Final, TypeVar
 from focusflow.sandbox.notion_errors import Json, invalid
 from focusflow.sandbox.notion_schema import Property, Schema
 from focusflow.sandbox.notion_text import plain
-from focusflow.sandbox.notion_validation import TEXT_LIMIT, Problems, check_string, failed, one_of, parsed_moment
+from focusflow.sandbox.notion_validation import (
+    TEXT_LIMIT,
+    Problems,
+    check_boolean,
+    check_number,
+    check_string,
+    failed,
+    one_of,
+    parsed_moment,
+)
 
 PAGE_SIZE_LIMIT: Final = 100
 TIMESTAMPS: Final = ("created_time", "last_edited_time")
@@ -138,19 +147,14 @@ class Query:
             wanted = "is_empty" in condition
             return lambda row: (have(row) in (None, "", [])) is wanted
         operator, want = _condition(condition, _operators(column.type), path)
+        _check_operand(column.type, want, path)
+        if column.type in TEXT_TYPES and self._ignore_case:
+            return lambda row: operator((have(row) or "").casefold(), want.casefold())
         if column.type in TEXT_TYPES:
-            return self._text_test(have, operator, want, path)
+            return lambda row: operator(have(row) or "", want)
         if column.type in ("date", *TIMESTAMPS):
             want = _instant(want, path)
         return lambda row: operator(have(row), want)
-
-    def _text_test(self, have: Callable[[Row], Any], operator: Operator, want: Any, path: str) -> Callable[[Row], bool]:
-        problems = Problems()
-        check_string(problems, path, want, most=TEXT_LIMIT)
-        problems.raise_if_any()
-        if self._ignore_case:
-            return lambda row: operator((have(row) or "").casefold(), want.casefold())
-        return lambda row: operator(have(row) or "", want)
 
     def _reader(self, column: Property) -> Callable[[Row], Any]:
         if column.type in TIMESTAMPS:
@@ -180,6 +184,18 @@ def _operators(kind: str) -> Mapping[str, Operator]:
     if kind in ("date", *TIMESTAMPS):
         return _DATE
     return _MEMBERSHIP if kind == "multi_select" else _EQUALITY
+
+
+def _check_operand(kind: str, want: Any, path: str) -> None:
+    """Raise the 400 for something that a column of this type can't be compared with."""
+    problems = Problems()
+    if kind in (*TEXT_TYPES, "select", "status", "multi_select"):
+        check_string(problems, path, want, most=TEXT_LIMIT)
+    elif kind == "number":
+        check_number(problems, path, want)
+    elif kind == "checkbox":
+        check_boolean(problems, path, want)
+    problems.raise_if_any()
 
 
 def _condition(condition: Any, operators: Mapping[str, Operator], path: str) -> tuple[Operator, Any]:

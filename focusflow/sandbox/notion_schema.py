@@ -23,6 +23,7 @@ from focusflow.sandbox.notion_validation import (
     check_boolean,
     check_choice,
     check_date,
+    check_number,
     check_rich_text,
     check_string,
     is_object,
@@ -373,11 +374,6 @@ def _or_null(check: ValueCheck) -> ValueCheck:
     return checked
 
 
-def _check_number(problems: Problems, path: Path, value: Any) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        problems.should_be(path, "a number", value)
-
-
 def _check_url_value(problems: Problems, path: Path, value: Any) -> None:
     _check_contact(problems, path, value, most=URL_LIMIT)
     if isinstance(value, str) and value and not is_real_url(value):
@@ -415,7 +411,7 @@ VALUE_CHECKS: Final[Mapping[str, ValueCheck]] = MappingProxyType(
     {
         "title": check_rich_text,
         "rich_text": check_rich_text,
-        "number": _or_null(_check_number),
+        "number": _or_null(check_number),
         "url": _or_null(_check_url_value),
         "select": _or_null(_check_option),
         "multi_select": _check_options_value,

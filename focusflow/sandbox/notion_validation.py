@@ -124,6 +124,12 @@ def check_boolean(problems: Problems, path: Path, value: Any) -> None:
         problems.should_be(path, "a boolean", value)
 
 
+def check_number(problems: Problems, path: Path, value: Any) -> None:
+    """Note anything but a number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        problems.should_be(path, "a number", value)
+
+
 def check_choice(problems: Problems, path: Path, value: Any, choices: Collection[str]) -> None:
     """Note anything but one of *choices*."""
     if not isinstance(value, str) or value not in choices:

@@ -60,7 +60,7 @@ async def test_an_unknown_select_option_is_created_and_an_unknown_status_is_not(
     client: AsyncClient, new_page: NewPage, source_id: str, refusal: Refusal
 ) -> None:
     """The difference that decides whether a writer must look at the schema first."""
-    page = await new_page(Direction={"select": {"name": "Conference"}}, Status={"status": {"name": "Complete"}})
+    page = await new_page(Direction={"select": {"name": "Conference"}}, Status={"status": {"name": "Done"}})
     assert page["properties"]["Direction"]["select"]["name"] == "Conference"
 
     error = await refusal(new_page(Direction={"select": {"name": "Sideways"}}, Status={"status": {"name": "Synced"}}))
@@ -195,13 +195,13 @@ async def test_filters_combine_and_mean_what_they_say(client: AsyncClient, new_p
     incoming, outgoing = ({"select": {"name": name}} for name in ("Incoming", "Outgoing"))
     await new_page("short", Duration={"number": 5}, Direction=incoming, Date={"date": {"start": "2026-11-20"}})
     await new_page("long", Duration={"number": 3600}, Direction=incoming, **{"Drive Link": {"url": "https://d/1"}})
-    await new_page("out", Duration={"number": 60}, Direction=outgoing, Status={"status": {"name": "Complete"}})
+    await new_page("out", Duration={"number": 60}, Direction=outgoing, Status={"status": {"name": "Done"}})
 
     def over(seconds: int) -> dict[str, Any]:
         return {"property": "Duration", "number": {"greater_than": seconds}}
 
     came_in = {"property": "Direction", "select": {"equals": "Incoming"}}
-    done = {"property": "Status", "status": {"equals": "Complete"}}
+    done = {"property": "Status", "status": {"equals": "Done"}}
     for filter_, titles in [
         ({"property": "Title", "title": {"equals": "long"}}, {"long"}),
         ({"property": "title", "title": {"contains": "o"}}, {"short", "long", "out"}),
@@ -230,6 +230,9 @@ async def test_a_filter_on_a_column_that_is_not_there_is_refused(
     assert await complaint(other) == "database property select does not match filter rich_text"
     assert "body.filter.rich_text.is should be not present" in await complaint(
         {"property": "External ID", "rich_text": {"is": "x"}}
+    )
+    assert 'body.filter.number should be a number, instead was `"9"`.' in await complaint(
+        {"property": "Duration", "number": {"greater_than": "9"}}
     )
     assert "body.filter.property should be defined" in await complaint({"rich_text": {"equals": "x"}})
     assert "body.filter.rich_text" in await complaint({"property": "External ID", "rich_text": {"equals": "x" * 2001}})
