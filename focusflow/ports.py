@@ -146,7 +146,8 @@ TranscriptState = TranscriptReady | TranscriptPending | TranscriptFailed
 class AudioUsage:
     """What a transcript was billed for."""
 
-    seconds: float
+    seconds: float | None
+    """None: the vendor did not say."""
     model: str | None
     """The model that was really used, as the transcriber names it."""
     addons: tuple[str, ...]

@@ -315,8 +315,10 @@ class Pricing:
         return Settlement(
             provider=transcriber.name,
             model=usage.model,
-            actual_micros=transcription_micros(usage.seconds, usage.model, usage.addons, self._audio_rates()),
-            usage_known=True,
+            actual_micros=None
+            if usage.seconds is None
+            else transcription_micros(usage.seconds, usage.model, usage.addons, self._audio_rates()),
+            usage_known=usage.seconds is not None,
             usage={"audio_seconds": usage.seconds, "addons": list(usage.addons)},
             external_ref=None,
         )

@@ -106,7 +106,7 @@ def demo(
     ] = None,
 ) -> None:
     """Show the whole product at work on this machine, with emulated services: no account, no cost."""
-    from focusflow.demo import run_demo
+    from focusflow.cli.demo import run_demo
 
     run_demo(speed=speed, keep=keep)
 
@@ -127,7 +127,7 @@ def sandbox(
     ] = None,
 ) -> None:
     """Serve emulated Drive, AssemblyAI, OpenAI and Notion on loopback, with a dozen recordings."""
-    from focusflow.demo import serve_sandbox
+    from focusflow.cli.demo import serve_sandbox
 
     serve_sandbox(port=port, faults=faults, speed=speed, env_file=env_file)
 

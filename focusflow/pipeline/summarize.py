@@ -15,7 +15,7 @@ from focusflow.ports import Completion, Documents, Summary, TokenUsage
 INPUT_SHARE = 0.75
 """The part of the model's context that prompt and transcript may fill; the rest is for the answer and our miscounting."""
 MERGE_ROUNDS = 6
-TITLE_LIMIT = 120
+TITLE_LIMIT = 80
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ async def _summarise_in_parts(run: JobRun, prompt: str, transcript: Transcript, 
     """Summarise what fits at once; else its parts, and then their summaries together."""
     summarizer = run.chain.summarizer
     values = _values(run.job, transcript, run.chain.time_zone)
-    bare = summarizer.count_tokens(fill(prompt, {**values, "transcript": ""}))
+    bare = summarizer.count_tokens(fill(prompt, {**values, "transcript": ""}, required=["transcript"]))
     room = int(summarizer.context_tokens() * share) - bare
     if room < 200:
         raise Permanent(
@@ -104,7 +104,9 @@ async def _merge(run: JobRun, texts: list[str], values: dict[str, str], bill: _B
     for _ in range(MERGE_ROUNDS):
         groups = _groups(texts, room, count)
         texts = [
-            await _ask(run, fill(prompt, {**values, "summaries": group}), bill, live=len(groups) == 1)
+            await _ask(
+                run, fill(prompt, {**values, "summaries": group}, required=["summaries"]), bill, live=len(groups) == 1
+            )
             for group in groups
         ]
         if len(texts) == 1:
@@ -126,7 +128,7 @@ def _groups(texts: list[str], room: int, count: Callable[[str], int]) -> list[st
 
 
 async def _title(run: JobRun, markdown: str, bill: _Bill) -> str:
-    prompt = fill(run.chain.prompts.read_title(), {"summary": markdown})
+    prompt = fill(run.chain.prompts.read_title(), {"summary": markdown}, required=["summary"])
     answer = await _ask(run, prompt, bill)
     first_line = next((line.strip(" #*\"'“”„") for line in answer.splitlines() if line.strip()), "")
     return first_line[:TITLE_LIMIT] or run.job.contact_name or run.job.file_name

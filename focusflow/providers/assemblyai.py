@@ -17,7 +17,7 @@ import anyio.to_thread
 from focusflow import __version__
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import Ambiguous, ConfigError, Held, HoldKind, Permanent, StepError, Transient
-from focusflow.ports import Clock, TranscriptFailed, TranscriptPending, TranscriptState
+from focusflow.ports import AudioUsage, Clock, TranscriptFailed, TranscriptPending, TranscriptState
 from focusflow.providers import assemblyai_wire as wire
 from focusflow.providers.assemblyai_wire import TranscriptionOptions
 from focusflow.providers.http_errors import retry_after, sentence, sentence_in
@@ -228,8 +228,8 @@ class AssemblyAITranscriber:
         """Understand a stored answer, tolerantly. Slow for long calls: call it in a thread. Raises `Permanent`."""
         return wire.parse(raw)
 
-    def usage(self, raw: bytes) -> dict[str, object]:
-        """Return what a stored answer is billed for: `audio_seconds`, `model`, `addons`. Raises `Permanent`."""
+    def usage(self, raw: bytes) -> AudioUsage:
+        """Return what a stored answer is billed for. Raises `Permanent`."""
         return wire.usage(raw)
 
     async def delete(self, transcript_id: str) -> None:

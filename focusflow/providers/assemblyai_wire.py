@@ -13,7 +13,7 @@ from typing import Final
 
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.errors import ConfigError, Permanent
-from focusflow.ports import TranscriptFailed, TranscriptPending, TranscriptReady, TranscriptState
+from focusflow.ports import AudioUsage, TranscriptFailed, TranscriptPending, TranscriptReady, TranscriptState
 
 DELETED_AUDIO_URL: Final = "http://deleted_by_user"
 
@@ -168,17 +168,12 @@ def parse(raw: bytes) -> Transcript:
     )
 
 
-def usage(raw: bytes) -> dict[str, object]:
-    """Return what a finished transcript is billed for: `audio_seconds`, `model`, `addons`. Raises `Permanent`.
-
-    Unknown is None. Add-ons are named as AssemblyAI names their parameters.
-    """
+def usage(raw: bytes) -> AudioUsage:
+    """Return what a finished transcript is billed for. Raises `Permanent`. Add-ons are named as AssemblyAI's parameters."""
     document = _document(raw)
-    return {
-        "audio_seconds": _number(document.get("audio_duration")),
-        "model": _model(document),
-        "addons": _addons(document),
-    }
+    return AudioUsage(
+        seconds=_number(document.get("audio_duration")), model=_model(document), addons=tuple(_addons(document))
+    )
 
 
 def _document(raw: bytes) -> dict[str, object]:
@@ -194,8 +189,8 @@ def _document(raw: bytes) -> dict[str, object]:
 def _addons(document: Mapping[str, object]) -> list[str]:
     addons = [name for name in ADDON_FLAGS if document.get(name)]
     match document.get("speaker_options"):
-        case {"long_file_diarization_method": "experimental"}:
-            addons.append("speaker_labels_experimental")
+        case {"long_file_diarization_method": "experimental"}:  # another price instead of the usual one
+            addons = [f"{name}:experimental" if name == "speaker_labels" else name for name in addons]
     match document.get("speech_understanding"):
         case {"request": dict(understanding)}:
             addons.extend(str(name) for name in understanding)

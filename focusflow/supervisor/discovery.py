@@ -19,7 +19,7 @@ from focusflow.domain.recordings import (
     read_file_name,
     read_sidecar,
 )
-from focusflow.errors import CursorExpired, Permanent, StepError
+from focusflow.errors import CursorExpired, HoldKind, Permanent, StepError
 from focusflow.ports import Arrival, Clock, Inbox, Source, SourceFile, SourcePage
 
 _log = structlog.get_logger(__name__)
@@ -204,6 +204,7 @@ class Discovery:
                 call_at=job.call_at,
                 rules=self._intake.rules,
                 now=now,
+                awaiting_sidecar=job.hold_kind == HoldKind.SIDECAR,
             )
             for job in jobs
             if job.recorder is not None and not job.requested_by
@@ -236,6 +237,7 @@ def arrival(file: SourceFile, intake: Intake, now: datetime) -> Arrival:
         call_at=details.call_at,
         rules=intake.rules,
         now=now,
+        awaiting_sidecar=True,
     )
     return Arrival(
         file=file,

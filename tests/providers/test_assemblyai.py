@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from focusflow.errors import Ambiguous, ConfigError, Held, HoldKind, Permanent, StepError, Transient
-from focusflow.ports import TranscriptFailed, TranscriptPending, TranscriptReady
+from focusflow.ports import AudioUsage, TranscriptFailed, TranscriptPending, TranscriptReady
 from focusflow.providers.assemblyai import AssemblyAITranscriber, Deadlines, TranscriptionOptions, open_assemblyai
 from focusflow.providers.retry import RetryPolicy
 from focusflow.sandbox.assemblyai import API_KEY, AssemblyAIService
@@ -152,11 +152,9 @@ async def test_a_recording_becomes_a_transcript_with_its_speakers_and_is_charged
         assert transcript.language == script.language
         assert transcript.duration_seconds == script.duration_seconds
         assert transcript.model == "universal-3-5-pro"
-        assert world.transcriber.usage(done.raw) == {
-            "audio_seconds": script.duration_seconds,
-            "model": "universal-3-5-pro",
-            "addons": ["speaker_labels"],
-        }
+        assert world.transcriber.usage(done.raw) == AudioUsage(
+            seconds=script.duration_seconds, model="universal-3-5-pro", addons=("speaker_labels",)
+        )
         assert len(world.service.bill.of("assemblyai")) == 1
 
 
@@ -542,7 +540,7 @@ async def test_a_paid_transcript_with_values_the_sdk_refuses_is_understood(audio
     async with a_world(order_fault("enum_surprise"), options=TranscriptionOptions(entity_detection=True)) as world:
         raw = await finished(world, audio)
         assert len(world.transcriber.parse(raw).utterances) == len(SCRIPTS["clinic-appointment"].utterances)
-        assert world.transcriber.usage(raw)["addons"] == ["speaker_labels", "entity_detection"]
+        assert world.transcriber.usage(raw).addons == ("speaker_labels", "entity_detection")
 
 
 # ------------------------------------------------------------------------------------------------- delete and check

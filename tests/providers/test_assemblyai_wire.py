@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from focusflow.domain.transcript import Utterance
 from focusflow.errors import ConfigError, Permanent
+from focusflow.ports import AudioUsage
 from focusflow.providers.assemblyai_wire import ADDON_FLAGS, TranscriptionOptions, parse, usage
 
 ADDRESS = "https://cdn.assemblyai.com/upload/x"
@@ -258,21 +259,20 @@ def test_usage_names_the_seconds_the_model_and_all_that_was_added() -> None:
         sentiment_analysis=False,
         speech_understanding={"request": {"speaker_identification": {}}},
     )
-    assert usage(raw) == {
-        "audio_seconds": 12.0,
-        "model": "universal-2",
-        "addons": [
-            "speaker_labels",
+    assert usage(raw) == AudioUsage(
+        seconds=12.0,
+        model="universal-2",
+        addons=(
+            "speaker_labels:experimental",
             "entity_detection",
             "redact_pii",
             "keyterms_prompt",
-            "speaker_labels_experimental",
             "speaker_identification",
-        ],
-    }
+        ),
+    )
 
 
 def test_unknown_usage_is_none_never_zero() -> None:
     """A price of nothing would be a lie."""
     raw = answer(audio_duration=None, speech_model_used=None, **dict.fromkeys(ADDON_FLAGS))
-    assert usage(raw) == {"audio_seconds": None, "model": None, "addons": []}
+    assert usage(raw) == AudioUsage(seconds=None, model=None, addons=())
