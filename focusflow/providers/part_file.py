@@ -37,16 +37,16 @@ class PartFile:
 
     def open(self) -> None:
         """Take up what an earlier attempt left; afterwards `size` says how much that is."""
-        with _local_disk(self.path):
-            self.path.touch()
-            self._file = self.path.open("r+b")
+        with local_disk(self.path):
+            # never through a link: what is behind one is not ours to overwrite
+            self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
             while piece := self._file.read(READ_BYTES):
                 self._hash.update(piece)
                 self.size += len(piece)
 
     def append(self, pieces: Iterable[bytes]) -> None:
         """Write *pieces* at the end."""
-        with _local_disk(self.path):
+        with local_disk(self.path):
             for piece in pieces:
                 self._opened().write(piece)
                 self._hash.update(piece)
@@ -55,7 +55,7 @@ class PartFile:
 
     def restart(self) -> None:
         """Throw away what is there."""
-        with _local_disk(self.path):
+        with local_disk(self.path):
             self._opened().seek(0)
             self._opened().truncate()
         self._hash = hashlib.md5(usedforsecurity=False)
@@ -63,7 +63,7 @@ class PartFile:
 
     def finish(self) -> Downloaded:
         """Put the file in its place, for good: it survives a power cut."""
-        with _local_disk(self.path):
+        with local_disk(self.path):
             os.fsync(self._opened().fileno())
             self.close()
             self.path.replace(self._target)
@@ -74,7 +74,7 @@ class PartFile:
         """Leave what is there for the next attempt. Closing twice is fine."""
         file, self._file = self._file, None
         if file is not None:
-            with _local_disk(self.path):
+            with local_disk(self.path):
                 file.close()
 
     def _opened(self) -> BufferedRandom:
@@ -108,7 +108,8 @@ def _sync_directory(directory: Path) -> None:
 
 
 @contextmanager
-def _local_disk(path: Path) -> Iterator[None]:
+def local_disk(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing *path* into one of our errors."""
     try:
         yield
     except OSError as exc:

@@ -11,7 +11,7 @@ from focusflow.ports import SourcePage
 from focusflow.providers.drive import DriveSource
 from focusflow.providers.retry import RetryPolicy
 from focusflow.sandbox.drive import DriveService
-from focusflow.sandbox.drive_files import FOLDER, SHORTCUT, DriveFiles
+from focusflow.sandbox.drive_files import FOLDER, SHORTCUT, DriveFile, DriveFiles
 from focusflow.sandbox.faults import FaultPlan
 from focusflow.sandbox.request_log import RequestLog
 from focusflow.sandbox.server import Sandbox
@@ -96,11 +96,12 @@ class World:
         policy: RetryPolicy = IMPATIENT,
         call_deadline: float = 20.0,
         read_timeout: float = 20.0,
+        base_url: str | None = None,
     ) -> DriveSource:
         source = DriveSource(
             credentials=credentials or self.service.user_credentials_info(),
             folder_id=folder_id or self.files.root_id,
-            base_url=self.service.api_url,
+            base_url=base_url or self.service.api_url,
             clock=self.clock,
             page_size=page_size,
             policy=policy,
@@ -123,6 +124,18 @@ class World:
                 elif file.mime_type != SHORTCUT:
                     found[file.id] = file.name
         return found
+
+    def file(self, file_id: str) -> DriveFile:
+        """A file that is there, as the emulator keeps it."""
+        file = self.files.find(file_id)
+        assert file is not None
+        return file
+
+    def md5(self, file_id: str) -> str:
+        """The checksum of a file's present version."""
+        md5 = self.file(file_id).md5
+        assert md5 is not None
+        return md5
 
     def asked(self, path: str) -> int:
         return self.log.count("drive", path=path)

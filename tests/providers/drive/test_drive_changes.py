@@ -1,22 +1,28 @@
 """Does the feed of changes keep our picture of the folder true, whatever people do in Drive?"""
 
+from __future__ import annotations
+
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from focusflow.errors import SourceError
 from focusflow.sandbox.drive_files import FOLDER, DriveFile
 
+if TYPE_CHECKING:
+    from tests.providers.drive.conftest import Reader, World
+
 LIST = r"^/drive/v3/files$"
 
 
 @pytest.fixture
-async def outside(world):
+async def outside(world: World) -> str:
     """A folder that we can see and that is not ours."""
     return world.files._add("Elsewhere", parent=None, mime_type=FOLDER, content=None)
 
 
-async def test_new_renamed_and_replaced_files_are_reported(world, reader):
+async def test_new_renamed_and_replaced_files_are_reported(world: World, reader: Reader) -> None:
     """Each with the state it has now."""
     first, second = world.add_files(2)
     source = world.source()
@@ -36,7 +42,7 @@ async def test_new_renamed_and_replaced_files_are_reported(world, reader):
     assert not page.listing
 
 
-async def test_trashed_and_deleted_files_are_gone_and_restored_ones_are_back(world, reader):
+async def test_trashed_and_deleted_files_are_gone_and_restored_ones_are_back(world: World, reader: Reader) -> None:
     """The bin counts as gone."""
     trashed, deleted, kept = world.add_files(3)
     source = world.source()
@@ -52,7 +58,7 @@ async def test_trashed_and_deleted_files_are_gone_and_restored_ones_are_back(wor
     assert reader.names == world.truth()
 
 
-async def test_a_file_moved_out_is_gone_and_one_moved_in_is_new(world, reader, outside):
+async def test_a_file_moved_out_is_gone_and_one_moved_in_is_new(world: World, reader: Reader, outside: str) -> None:
     """A move changes nothing but the parent."""
     (leaving,) = world.add_files(1)
     entering = world.files.add_file("entering.mp3", parent=outside, size=10)
@@ -66,7 +72,7 @@ async def test_a_file_moved_out_is_gone_and_one_moved_in_is_new(world, reader, o
     assert reader.names == {entering: "entering.mp3"} == world.truth()
 
 
-async def test_a_new_sub_folder_brings_its_files(world, reader):
+async def test_a_new_sub_folder_brings_its_files(world: World, reader: Reader) -> None:
     """Tomorrow's day folder appears without anything being configured."""
     source = world.source()
     await reader.read(source)
@@ -83,7 +89,9 @@ async def test_a_new_sub_folder_brings_its_files(world, reader):
     assert len(world.log) == 1, "a folder that is known needs no listing"
 
 
-async def test_a_folder_moved_in_brings_files_that_the_feed_does_not_mention(world, reader, outside):
+async def test_a_folder_moved_in_brings_files_that_the_feed_does_not_mention(
+    world: World, reader: Reader, outside: str
+) -> None:
     """A folder moves with all that is below it, and only the folder is in the feed."""
     year = world.files.add_folder("2026", parent=outside)
     for month in range(3):
@@ -99,7 +107,7 @@ async def test_a_folder_moved_in_brings_files_that_the_feed_does_not_mention(wor
     assert len(reader.names) == 6
 
 
-async def test_a_folder_moved_out_takes_its_files_along(world, reader, outside):
+async def test_a_folder_moved_out_takes_its_files_along(world: World, reader: Reader, outside: str) -> None:
     """None of its files is in the feed, yet all of them are gone, and its later changes do not concern us."""
     year = world.files.add_folder("2026")
     month = world.files.add_folder("11", parent=year)
@@ -117,7 +125,7 @@ async def test_a_folder_moved_out_takes_its_files_along(world, reader, outside):
     assert reader.names.keys() == {kept}
 
 
-async def test_a_folder_moved_into_a_new_folder_stays_ours(world, reader):
+async def test_a_folder_moved_into_a_new_folder_stays_ours(world: World, reader: Reader) -> None:
     """Tidying up: the day folders go into a new year folder. Nothing is gone, not even for a moment."""
     day = world.files.add_folder("2026-11-23")
     world.add_files(3, parent=day)
@@ -132,7 +140,7 @@ async def test_a_folder_moved_into_a_new_folder_stays_ours(world, reader):
     assert [page.gone for page in pages if page.gone] == []
 
 
-async def test_what_happens_elsewhere_in_the_account_is_not_ours(world, reader, outside):
+async def test_what_happens_elsewhere_in_the_account_is_not_ours(world: World, reader: Reader, outside: str) -> None:
     """The feed is the account's: files of other folders never become recordings."""
     source = world.source()
     await reader.read(source)
@@ -143,7 +151,7 @@ async def test_what_happens_elsewhere_in_the_account_is_not_ours(world, reader, 
     assert [page.files for page in pages] == [()]
 
 
-async def test_revoked_sharing_is_said_and_heals(world, reader):
+async def test_revoked_sharing_is_said_and_heals(world: World, reader: Reader) -> None:
     """Everything is gone, each look says whom to share with, and sharing again brings everything back by itself."""
     world.add_files(2)
     world.add_files(2, parent=world.files.add_folder("day"), prefix="day")
@@ -163,7 +171,7 @@ async def test_revoked_sharing_is_said_and_heals(world, reader):
     assert len(reader.names) == 4
 
 
-async def test_a_binned_folder_is_said_and_heals(world, reader):
+async def test_a_binned_folder_is_said_and_heals(world: World, reader: Reader) -> None:
     """The same for the folder itself in the bin."""
     world.add_files(2)
     source = world.source()
@@ -179,7 +187,7 @@ async def test_a_binned_folder_is_said_and_heals(world, reader):
     assert reader.names == world.truth()
 
 
-async def test_many_changes_come_page_by_page_and_a_crash_repeats_one(world, reader):
+async def test_many_changes_come_page_by_page_and_a_crash_repeats_one(world: World, reader: Reader) -> None:
     """The feed too is committed page by page."""
     source = world.source(page_size=3)
     await reader.read(source)
@@ -195,16 +203,14 @@ async def test_many_changes_come_page_by_page_and_a_crash_repeats_one(world, rea
 class Tidier:
     """A person who does things in Drive, at random."""
 
-    def __init__(self, world, outside: str, dice: random.Random) -> None:
+    def __init__(self, world: World, outside: str, dice: random.Random) -> None:
         self.files, self.outside, self.dice = world.files, outside, dice
         self.count = 0
 
     def act(self) -> None:
         self.count += 1
-        act = self.dice.choice(
-            [self._add, self._add, self._add_folder, self._move, self._move_out, self._trash, self._untrash]
-            + [self._rename, self._replace, self._delete]
-        )
+        often = [self._add, self._add, self._add_folder, self._move, self._move_out, self._trash, self._untrash]
+        act = self.dice.choice([*often, self._rename, self._replace, self._delete])
         act()
 
     def _pick(self, *, folder: bool | None = None, trashed: bool | None = False) -> DriveFile | None:
@@ -258,7 +264,9 @@ class Tidier:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whatever_happens_in_drive_our_picture_becomes_true(world, reader, outside, seed):
+async def test_whatever_happens_in_drive_our_picture_becomes_true(
+    world: World, reader: Reader, outside: str, seed: int
+) -> None:
     """Random tidying, looks cut short by crashes after any page: at rest, what we know is what is there."""
     dice = random.Random(seed)
     tidier = Tidier(world, outside, dice)

@@ -1,7 +1,10 @@
 """Does listing find every recording in the folder, once, with as few requests as there are pages?"""
 
+from __future__ import annotations
+
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,13 +13,16 @@ from focusflow.providers.drive.bookmark import FOLDERS_PER_QUERY
 from focusflow.sandbox.drive_files import FOLDER
 from focusflow.sandbox.faults import Fault
 
+if TYPE_CHECKING:
+    from tests.providers.drive.conftest import Reader, World
+
 LIST = r"^/drive/v3/files$"
 CHANGES = r"^/drive/v3/changes$"
 START = r"^/drive/v3/changes/startPageToken$"
 GET = r"^/drive/v3/files/."
 
 
-async def test_five_thousand_files_cost_one_request_for_each_thousand(world, reader):
+async def test_five_thousand_files_cost_one_request_for_each_thousand(world: World, reader: Reader) -> None:
     """No request is made for a single file, and an idle look costs exactly one."""
     world.add_files(5_000)
     source = world.source()
@@ -32,7 +38,7 @@ async def test_five_thousand_files_cost_one_request_for_each_thousand(world, rea
     assert (idle.files, idle.gone, idle.more, idle.cursor) == ((), (), False, cursor)
 
 
-async def test_the_feed_begins_before_the_listing(world, reader):
+async def test_the_feed_begins_before_the_listing(world: World, reader: Reader) -> None:
     """The start token is taken first, so what happens during the listing is in the feed."""
     world.add_files(5)
     source = world.source(page_size=2)
@@ -48,7 +54,7 @@ async def test_the_feed_begins_before_the_listing(world, reader):
     assert asked.index("/drive/v3/changes/startPageToken") < asked.index("/drive/v3/files")
 
 
-async def test_day_folders_are_listed_together(world, reader):
+async def test_day_folders_are_listed_together(world: World, reader: Reader) -> None:
     """A year of day folders costs a query for every twenty, not one for each."""
     for day in range(60):
         folder = world.files.add_folder(f"day {day}")
@@ -62,7 +68,7 @@ async def test_day_folders_are_listed_together(world, reader):
     assert [page.listing for page in pages] == [True] * 4 + [False]
 
 
-async def test_folders_in_folders_are_found_at_any_depth(world, reader):
+async def test_folders_in_folders_are_found_at_any_depth(world: World, reader: Reader) -> None:
     """The listing goes down as far as there are folders."""
     parent = world.files.root_id
     for depth in range(12):
@@ -75,7 +81,9 @@ async def test_folders_in_folders_are_found_at_any_depth(world, reader):
     assert len(reader.names) == 12
 
 
-async def test_a_folder_that_a_group_query_keeps_silent_about_is_asked_again_alone(world, reader):
+async def test_a_folder_that_a_group_query_keeps_silent_about_is_asked_again_alone(
+    world: World, reader: Reader
+) -> None:
     """Drive may answer a query for several folders as if some were empty: an empty one costs a request, never a file."""
     for day in range(5):
         folder = world.files.add_folder(f"day {day}")
@@ -87,7 +95,7 @@ async def test_a_folder_that_a_group_query_keeps_silent_about_is_asked_again_alo
     assert world.asked(LIST) == 1 + 1 + 1, "the root, the group, and the one empty folder"
 
 
-async def test_a_file_says_all_that_is_known_of_it(world, reader):
+async def test_a_file_says_all_that_is_known_of_it(world: World, reader: Reader) -> None:
     """Sizes are numbers, times are aware and UTC, the checksum and the link come with the listing."""
     world.files.add_file(
         "call.amr", content=b"abc", mime_type="application/octet-stream", created=1_700_000_000.5, modified=0.0
@@ -104,7 +112,7 @@ async def test_a_file_says_all_that_is_known_of_it(world, reader):
     assert file.file_id in file.web_url
 
 
-async def test_what_has_no_bytes_is_no_recording(world, reader):
+async def test_what_has_no_bytes_is_no_recording(world: World, reader: Reader) -> None:
     """Folders, Google's own documents and shortcuts are passed over; a shortcut is not followed."""
     call = world.files.add_file("call.mp3", size=10)
     world.files.add_folder("empty")
@@ -116,7 +124,7 @@ async def test_what_has_no_bytes_is_no_recording(world, reader):
     assert reader.names == {call: "call.mp3"}
 
 
-async def test_a_shared_drive_is_followed_by_its_own_feed(world, reader):
+async def test_a_shared_drive_is_followed_by_its_own_feed(world: World, reader: Reader) -> None:
     """Files on a shared drive are found, have no owners, and later changes come from the drive's own feed."""
     drive_id = world.files.add_shared_drive("Calls")
     day = world.files.add_folder("2026-11-23", parent=drive_id)
@@ -133,7 +141,7 @@ async def test_a_shared_drive_is_followed_by_its_own_feed(world, reader):
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3])
-async def test_a_crash_after_any_page_loses_nothing_and_repeats_at_most_one(world, page_size):
+async def test_a_crash_after_any_page_loses_nothing_and_repeats_at_most_one(world: World, page_size: int) -> None:
     """From the cursor of the last committed page, in a new process, exactly the rest is read."""
     world.add_files(5)
     for day in range(3):
@@ -149,7 +157,9 @@ async def test_a_crash_after_any_page_loses_nothing_and_repeats_at_most_one(worl
         assert [page.files for page in rest] == [page.files for page in whole[committed:]]
 
 
-async def test_a_listing_whose_page_token_expired_begins_again_and_finds_everything(world, reader):
+async def test_a_listing_whose_page_token_expired_begins_again_and_finds_everything(
+    world: World, reader: Reader
+) -> None:
     """Page tokens live some hours; a listing resumed a day later starts that folder over."""
     world.add_files(7)
     await reader.read(world.source(page_size=2), at_most=2)
@@ -162,7 +172,7 @@ async def test_a_listing_whose_page_token_expired_begins_again_and_finds_everyth
     assert world.asked(START) == 1, "the feed's place is kept"
 
 
-async def test_a_listing_that_never_gets_on_gives_up_until_the_next_look(world, reader):
+async def test_a_listing_that_never_gets_on_gives_up_until_the_next_look(world: World, reader: Reader) -> None:
     """A page token refused again and again is an error of the source, not an endless loop."""
     world.add_files(7)
     for passed in range(1, 9):  # every second page
@@ -177,7 +187,7 @@ async def test_a_listing_that_never_gets_on_gives_up_until_the_next_look(world, 
     assert reader.names == world.truth()
 
 
-async def test_a_refused_changes_token_says_that_the_cursor_expired(world, reader):
+async def test_a_refused_changes_token_says_that_the_cursor_expired(world: World, reader: Reader) -> None:
     """The caller then lists everything once more, and has everything."""
     world.add_files(3)
     source = world.source()
@@ -194,13 +204,13 @@ async def test_a_refused_changes_token_says_that_the_cursor_expired(world, reade
 
 
 @pytest.mark.parametrize("cursor", ["", "{}", "[]", "null", '{"v":1}', "nonsense", '{"v":99,"folder":"x"}'])
-async def test_a_cursor_that_is_not_ours_is_an_expired_one(world, cursor):
+async def test_a_cursor_that_is_not_ours_is_an_expired_one(world: World, cursor: str) -> None:
     """Whatever is in the database, the answer is to list everything, not a traceback."""
     with pytest.raises(CursorExpired):
         [page async for page in world.source().pages(cursor)]
 
 
-async def test_another_folder_in_the_configuration_expires_the_cursor(world, reader):
+async def test_another_folder_in_the_configuration_expires_the_cursor(world: World, reader: Reader) -> None:
     """The place reached in one folder says nothing about another."""
     other = world.files.add_folder("other")
     await reader.read(world.source())
@@ -209,7 +219,7 @@ async def test_another_folder_in_the_configuration_expires_the_cursor(world, rea
         await reader.read(world.source(folder_id=other))
 
 
-async def test_a_sub_folder_that_goes_during_the_listing_does_not_stop_it(world, reader):
+async def test_a_sub_folder_that_goes_during_the_listing_does_not_stop_it(world: World, reader: Reader) -> None:
     """A group query with a folder that is gone is refused as a whole; the others are still listed."""
     days = [world.files.add_folder(f"day {day}") for day in range(4)]
     for day in days:
@@ -223,7 +233,7 @@ async def test_a_sub_folder_that_goes_during_the_listing_does_not_stop_it(world,
     assert reader.names == world.truth()
 
 
-async def test_a_cursor_grows_with_folders_and_not_with_files(world, reader):
+async def test_a_cursor_grows_with_folders_and_not_with_files(world: World, reader: Reader) -> None:
     """It is written with every page, so it stays small: about forty bytes for each folder."""
     for day in range(100):
         world.add_files(3, parent=world.files.add_folder(f"day {day}"), prefix=f"day {day}")
@@ -237,7 +247,7 @@ async def test_a_cursor_grows_with_folders_and_not_with_files(world, reader):
     assert json.loads(reader.cursor or "")["v"] == 1
 
 
-async def test_nobody_but_the_configured_endpoint_is_asked(world, reader):
+async def test_nobody_but_the_configured_endpoint_is_asked(world: World, reader: Reader) -> None:
     """A service account's client library would look up where the account may be used; ours does not."""
     world.add_files(1)
     await reader.read(world.source(credentials=world.service.service_account_info()))
