@@ -13,12 +13,18 @@ jobs.status = 'discovered' AND (jobs.next_attempt_at IS NULL OR jobs.next_attemp
 AND (CAST(:only AS TEXT) IS NULL OR jobs.id IN (SELECT value FROM json_each(:only)))
 """
 
+# an overdrawn day has no room, but a call with nothing left to pay needs none
+_ROOM = f"""room AS MATERIALIZED (
+    SELECT CASE WHEN micros < 0 THEN 0 ELSE micros END AS micros
+    FROM (SELECT CAST(:day_max_micros AS BIGINT) - ({SPENT_SINCE}) AS micros) AS purse
+)"""
+
 _OLDEST_FIRST = "jobs.asked DESC, jobs.rank_at, jobs.id"
 _NEWEST_FIRST = "jobs.asked DESC, jobs.rank_at DESC, jobs.id DESC"
 
 # only the head of the queue is looked at: the next claim looks further, and a long queue costs no more than a short one
 _HOLD_UNAFFORDABLE = f"""
-WITH room AS MATERIALIZED (SELECT CAST(:day_max_micros AS BIGINT) - ({SPENT_SINCE}) AS micros),
+WITH {_ROOM},
 head AS MATERIALIZED (
     SELECT jobs.id, {STILL_TO_RESERVE} AS price, jobs.duration_seconds FROM jobs
     WHERE {_DUE} ORDER BY {{order}} LIMIT 100 FOR UPDATE OF jobs SKIP LOCKED
@@ -36,7 +42,7 @@ HOLD_UNAFFORDABLE_NEWEST = Query(_HOLD_UNAFFORDABLE.format(order=_NEWEST_FIRST))
 
 # The materialized pick is what makes the number exact: a bare `IN (SELECT ... SKIP LOCKED)` may be run again for every row.
 _CLAIM = f"""
-WITH room AS MATERIALIZED (SELECT CAST(:day_max_micros AS BIGINT) - ({SPENT_SINCE}) AS micros),
+WITH {_ROOM},
 due AS MATERIALIZED (
     SELECT jobs.id, jobs.asked, jobs.rank_at, {STILL_TO_RESERVE} AS price,
            CASE WHEN jobs.claimed_at >= :day_start THEN 0 ELSE 1 END AS fresh
