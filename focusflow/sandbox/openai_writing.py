@@ -27,6 +27,8 @@ _TITLE: Final = re.compile(
 _SUMMARY: Final = re.compile(
     rf"{_ORDER}[^.\n]{{0,80}}\b(?:summary|zusammenfassung|resumen)\b|\b(?:summari[sz]e|merge|combine)\b", re.IGNORECASE
 )
+_TAG: Final = re.compile(r"</?[a-z]+>")
+"""What prompts fence their data with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,5 +127,5 @@ def _generic_summary(prompt: str) -> str:
 
 
 def _sentences(prompt: str) -> list[str]:
-    pieces = re.split(r"(?<=[.!?])\s+|\n+", prompt)
+    pieces = re.split(r"(?<=[.!?])\s+|\n+", _TAG.sub("\n", prompt))
     return [" ".join(piece.split()).lstrip("#>*- ") for piece in pieces if piece.strip("#>*- \t")]
