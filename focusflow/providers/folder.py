@@ -157,7 +157,7 @@ class FolderSource:
             before = await self._in_thread(partial(folder_tree.look_at, file))
             if before.size == 0:
                 raise Permanent(f"{file_id} is empty: there is nothing to transcribe.")
-            while await self._in_thread(partial(_copy_some, file, part)):
+            while part.size < before.size and await self._in_thread(partial(_copy_some, file, part)):
                 progress(part.size, before.size)
             return await self._in_thread(partial(folder_tree.look_at, file)) == before
         except OSError as exc:
