@@ -1,6 +1,7 @@
 """Where are the recordings in a local folder? For recorders that sync to this machine, and for trying things out."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
@@ -18,6 +19,8 @@ from focusflow.providers.part_file import PartFile, finished
 PAGE_FILES: Final = 1000
 PAGE_BYTES: Final = 512 * 1024 * 1024
 """Read for checksums between two pages, so that each is committed soon."""
+BLOCKS: Final = 16
+"""Beyond so many, the cursor is written anew."""
 COPY_PIECES: Final = 4
 VERSIONS: Final = 3
 PROBLEMS_SHOWN: Final = 10
@@ -30,8 +33,8 @@ _log = structlog.get_logger(__name__)
 class FolderSource:
     """Recordings in a folder of this machine, named by their path in it.
 
-    Every look lists the whole folder, which is quick (0.5 s for 100,000 files), compares it with the names, sizes and
-    times in the cursor, and reads only what is new or changed. Files that were written to within `settle_seconds` wait.
+    Every look lists the whole folder, compares it with the names, sizes and times that the cursor remembers (about 12
+    bytes for each file), and reads only what is new or changed. Files that were written to within `settle_seconds` wait.
     """
 
     name = "folder"
@@ -40,8 +43,8 @@ class FolderSource:
         self._given_root, self._clock = root, clock
         self._recursive, self._settle_seconds = recursive, settle_seconds
         self._limiter = anyio.CapacityLimiter(2)
-        self._checksums: dict[str, tuple[str, bytes]] = {}
-        """By path: the fingerprint for which it holds, and the MD5. Spares a full listing the reading of everything."""
+        self._checksums: dict[str, bytes] = {}
+        """By path: the fingerprint for which it holds, then the MD5. Spares a full listing the reading of everything."""
         self._overlooked: dict[str, str] = {}
         """What the last look could not see, by path, as sentences."""
         self._unreadable: dict[str, str] = {}
@@ -52,27 +55,23 @@ class FolderSource:
     async def pages(self, cursor: str | None) -> AsyncIterator[SourcePage]:
         """Yield everything (None) or what changed since *cursor*; see `ports.Source`."""
         root, found = await self._look()
-        seen, full = ({}, True) if cursor is None else await self._in_thread(partial(folder_memory.decoded, cursor))
-        gone = tuple(path for path in seen if found.knows_gone(path))
-        fresh = {path: look for path, look in sorted(found.settled.items()) if seen.get(path) != look.fingerprint}
-        if cursor is not None and not fresh and not gone and not full:
+        news = await self._in_thread(partial(_compared, found, cursor))
+        if cursor is not None and not news.full and not news.fresh and not news.gone:
             yield SourcePage(cursor=cursor, more=False)
             return
-        for path in gone:
-            del seen[path]
+        for path in news.gone:
             self._checksums.pop(path, None)
-        batches = list(_batches(fresh)) or [{}]
+        blocks, gone = list(news.blocks), news.gone
+        batches = list(_batches(news.fresh)) or [{}]
         for number, batch in enumerate(batches, start=1):
             files = await self._in_thread(partial(self._described, root, batch))
-            seen.update((file.file_id, batch[file.file_id].fingerprint) for file in files)
             more = number < len(batches)
-            yield SourcePage(
-                files=files,
-                gone=gone,
-                cursor=await self._in_thread(partial(folder_memory.encoded, seen, full=full and more)),
-                more=more,
-                listing=full,
+            reported = {file.file_id: batch[file.file_id].fingerprint for file in files}
+            blocks = await self._in_thread(
+                partial(_added, blocks, reported | dict.fromkeys(gone, folder_memory.GONE), last=not more)
             )
+            next_cursor = folder_memory.encoded(blocks, full=news.full and more)
+            yield SourcePage(files=files, gone=gone, cursor=next_cursor, more=more, listing=news.full)
             gone = ()
 
     async def _look(self) -> tuple[Path, Found]:
@@ -113,12 +112,13 @@ class FolderSource:
         self._unreadable[path] = problem
 
     def _checksum(self, root: Path, path: str, look: Look) -> bytes | None:
-        fingerprint, known = self._checksums.get(path, ("", None))
-        if known is not None and fingerprint == look.fingerprint:
-            return known
+        fingerprint = look.fingerprint.encode()
+        known = self._checksums.get(path, b"")
+        if known.startswith(fingerprint):
+            return known.removeprefix(fingerprint)
         md5 = folder_tree.checksum(root, path, look, anyio.from_thread.check_cancelled)
         if md5 is not None:
-            self._checksums[path] = (look.fingerprint, md5)
+            self._checksums[path] = fingerprint + md5
         return md5
 
     # -- content
@@ -168,7 +168,7 @@ class FolderSource:
     def _open(self, file_id: str) -> BufferedReader:
         try:
             return folder_tree.open_inside(self._given_root.resolve(strict=True), file_id)
-        except (FileNotFoundError, NotADirectoryError) as exc:
+        except FileNotFoundError as exc:
             raise Permanent(f"{file_id} is no longer in the folder {self._given_root}.") from exc
         except (PermissionError, ValueError) as exc:
             raise Permanent(f"{file_id} may not be read: {getattr(exc, 'strerror', None) or exc}.") from exc
@@ -189,6 +189,32 @@ class FolderSource:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """How the folder differs from what was reported."""
+
+    blocks: list[str]
+    full: bool
+    fresh: dict[str, Look]
+    gone: tuple[str, ...]
+
+
+def _compared(found: Found, cursor: str | None) -> _News:
+    blocks, full = ([], True) if cursor is None else folder_memory.decoded(cursor)
+    seen = folder_memory.remembered(blocks)
+    fresh = {path: look for path, look in found.settled.items() if seen.get(path) != look.fingerprint}
+    gone = tuple(path for path in seen if found.knows_gone(path))
+    return _News(blocks=blocks, full=full, fresh=dict(sorted(fresh.items())), gone=gone)
+
+
+def _added(blocks: list[str], news: Mapping[str, str], *, last: bool) -> list[str]:
+    """Add what a page reported; at the end of a look, make one block of too many."""
+    grown = [*blocks, folder_memory.block(news)] if news else blocks
+    if last and len(grown) > BLOCKS:
+        return [folder_memory.block(folder_memory.remembered(grown))]
+    return grown
 
 
 def _copy_some(file: BufferedReader, part: PartFile) -> bool:

@@ -1,15 +1,17 @@
 """Which files lie in a local folder now, and how is one of them opened safely? Everything here blocks."""
 
+import errno
 import hashlib
 import mimetypes
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from focusflow.ports import SourceFile
@@ -17,8 +19,7 @@ from focusflow.ports import SourceFile
 READ_BYTES: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What a file's directory entry says: enough to know whether it changed."""
 
     size: int
@@ -124,15 +125,35 @@ def _is_utf8(name: str) -> bool:
 
 
 def open_inside(root: Path, file_id: str) -> BufferedReader:
-    """Open the file at *file_id* for reading. Raises PermissionError for a path that leads out of *root*, else OSError."""
-    path = root / file_id
-    if path.resolve(strict=True) != path or not path.is_relative_to(root):
-        raise PermissionError(0, "it is a link, or not in the folder", file_id)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    """Open the file at *file_id* for reading, following no link. Raises PermissionError if it leads out of *root*."""
+    *folders, name = parts = file_id.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise PermissionError(errno.EPERM, "it is not in the folder", file_id)
+    try:
+        with _opened_folder(root, folders) as folder:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as exc:
+        if exc.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise PermissionError(errno.EPERM, "there is a link on the way to it", file_id) from exc
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise PermissionError(0, "it is not a file", file_id)
+        raise PermissionError(errno.EPERM, "it is not a file", file_id)
     return os.fdopen(descriptor, "rb")
+
+
+@contextmanager
+def _opened_folder(root: Path, folders: list[str]) -> Iterator[int]:
+    """Go down from *root* step by step: nobody can put a link in our way between a check and its use."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in folders:
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        yield folder
+    finally:
+        os.close(folder)
 
 
 def look_at(file: BufferedReader) -> Look:

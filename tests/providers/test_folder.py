@@ -227,6 +227,7 @@ async def test_a_link_out_of_the_folder_is_refused_and_said(desk: Desk, tmp_path
 
     assert desk.names.keys() == {"call.mp3"}
     problems = await desk.source.check()
+    assert len(problems) == 2
     assert [("folder" in problem or "file.mp3" in problem) for problem in problems] == [True, True]
     for file_id in ("file.mp3", "folder/diary.mp3"):
         with pytest.raises(Permanent, match="may not be read"):
@@ -312,6 +313,20 @@ async def test_many_files_come_in_pages_and_a_crash_repeats_at_most_one(desk: De
         assert [page.files for page in rest if page.files] == [page.files for page in whole[committed:]]
 
 
+async def test_the_cursor_does_not_grow_with_the_number_of_looks(desk: Desk) -> None:
+    """What many looks added is made one again."""
+    sizes = []
+    for number in range(60):
+        desk.put(f"call {number:02}.mp3", b"%d" % number)
+        await desk.read()
+        sizes.append(len(desk.cursor or ""))
+        (desk.root / f"call {number:02}.mp3").unlink()
+    await desk.read()
+
+    assert desk.names == {}
+    assert max(sizes[30:]) <= max(sizes[:30]) * 1.1
+
+
 async def test_a_full_listing_does_not_read_unchanged_files_again(desk: Desk) -> None:
     """The checksum is kept as long as size and time stay; here the bytes change behind their back to prove it."""
     path = desk.put("call.mp3", b"before")
@@ -327,7 +342,7 @@ async def test_a_full_listing_does_not_read_unchanged_files_again(desk: Desk) ->
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "{}", "null", '{"v":1}', '{"v":1,"full":true,"seen":"eA=="}', '{"v":2,"seen":""}']
+    "cursor", ["", "{}", "null", '{"v":1}', '{"v":1,"full":true,"seen":["eA=="]}', '{"v":2,"seen":""}']
 )
 async def test_a_cursor_that_is_not_ours_is_an_expired_one(desk: Desk, cursor: str) -> None:
     """The answer is to list everything, not a traceback."""
@@ -339,8 +354,18 @@ def test_a_cursor_remembers_any_names() -> None:
     """Line breaks, quotes and every script."""
     seen = {"a\nb.mp3": "0" * 8, 'q"\\.mp3': "1" * 8, "日本/通話 ↗.m4a": "2" * 8}
 
-    assert folder_memory.decoded(folder_memory.encoded(seen, full=True)) == (seen, True)
-    assert folder_memory.decoded(folder_memory.encoded({}, full=False)) == ({}, False)
+    blocks, full = folder_memory.decoded(folder_memory.encoded([folder_memory.block(seen)], full=True))
+
+    assert (folder_memory.remembered(blocks), full) == (seen, True)
+    assert folder_memory.remembered([folder_memory.block({})]) == {}
+
+
+def test_later_blocks_override_earlier_ones() -> None:
+    """A page writes only what it found: new versions, new files, and files to forget."""
+    first = folder_memory.block({"a": "1", "b": "1", "c": "1"})
+    second = folder_memory.block({"b": "2", "c": folder_memory.GONE, "d": "1"})
+
+    assert folder_memory.remembered([first, second]) == {"a": "1", "b": "2", "d": "1"}
 
 
 @pytest.mark.parametrize("seed", range(5))
