@@ -14,6 +14,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from focusflow.errors import ConfigError
+
 FILE_BYTES = 5_000_000
 FILES_KEPT = 5
 
@@ -68,7 +70,8 @@ def logging_to(
 ) -> Iterator[None]:
     """Send log lines to *file* (JSON, rotated, 0600) and *stream* while the context lasts; written by a thread of its own.
 
-    *json_lines* None: people's lines when *stream* is a terminal, JSON otherwise.
+    *json_lines* None: people's lines when *stream* is a terminal, JSON otherwise. Raises `ConfigError` when the file
+    cannot be written.
     """
     redaction = Redaction(secrets)
     shared: list[Processor] = [
@@ -139,8 +142,11 @@ class _PrivateFile(RotatingFileHandler):
 
 
 def _private_file(file: Path) -> RotatingFileHandler:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return _PrivateFile(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _PrivateFile(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"The log {file} cannot be written ({exc.strerror}): set logging.file or data_dir.") from exc
 
 
 def _formatted(handler: logging.Handler, renderer: Processor, shared: list[Processor]) -> logging.Handler:

@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code (see `focusflow.cli.outcome.Exit`)."""
     from focusflow.cli.app import app
     from focusflow.cli.outcome import explained
+    from focusflow.cli.session import Options
 
-    sys.exit(explained(lambda: app(args=arguments, standalone_mode=False)))
+    options = Options()
+    command = partial(app, args=arguments, prog_name="focusflow", standalone_mode=False, obj=options)
+    sys.exit(explained(command, options.keep_traceback))

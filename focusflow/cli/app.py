@@ -1,12 +1,14 @@
 """Which commands are there, and what do they take?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from focusflow.cli.outcome import Exit, Finished
-from focusflow.cli.session import Options
+
+if TYPE_CHECKING:
+    from focusflow.cli.session import Options
 
 app = typer.Typer(
     name="focusflow",
@@ -68,7 +70,8 @@ def root(
     flags: dict[str, object] = dict(_split(pair) for pair in settings or [])
     if data_dir is not None:
         flags["data_dir"] = str(data_dir)
-    context.obj = Options(config=config, flags=flags)
+    options: Options = context.obj
+    options.config, options.flags = config, flags
 
 
 def _split(pair: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -98,15 +97,13 @@ def run_demo(*, speed: float, keep: Path | None) -> None:
         async with build_sandbox(speed=speed, recordings=False) as sandbox:
             settings = _settings(data, sandbox, speed)
             with logging_for(settings, quiet=True):
-                async with opened_works(settings) as works:
-                    async with stopping_on_signals(works.supervisor.stop):
-                        await _show(works, sandbox, speed)
+                async with stopping_on_signals() as signals, opened_works(settings) as works:
+                    signals.stop = works.supervisor.stop
+                    await _show(works, sandbox, speed)
                     await _sum_up(works, sandbox, data, kept=keep is not None)
 
-    say(
-        "FocusFlow demo: Drive, AssemblyAI, OpenAI and Notion are emulated on this machine. Nothing leaves it, nothing costs."
-    )
-    say("Ctrl-C stops it at any moment and leaves nothing behind.\n")
+    say("FocusFlow demo: Drive, AssemblyAI, OpenAI and Notion are emulated on this")
+    say("machine. Nothing leaves it, nothing costs. Ctrl-C stops it at any moment.\n")
     with _data_directory(keep) as data:
         run_async(lambda: work(data))
 
@@ -163,8 +160,7 @@ class _Narrator:
         self.last[job_id] = state
         clock = self.works.clock.now().astimezone(self.zone).strftime("%H:%M:%S")
         told = f"{clock}  {output.pad(state, 12)}  {output.pad(who, 24)}  {length:>7}  {remark}"
-        sys.stdout.write(f"{told.rstrip()}\n")
-        sys.stdout.flush()
+        output.put(output.fitting(told.rstrip()), flush=True)
 
 
 async def _narrate(works: Works, events: Subscription) -> None:
@@ -182,17 +178,18 @@ async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool) -> 
     """Print the table of calls, the money, and where to look next."""
     rows = list(reversed(await works.store.jobs(JobFilter(), limit=1_000)))
     output.put("")
-    output.put(output.table(output.JOB_HEADER, [output.job_line(row, works.settings.zone) for row in rows]))
+    output.put(output.jobs_table(rows, works.settings.zone))
     output.put("")
     output.put(_account(rows, sandbox))
     if kept:
         output.put(f"The database, the log and a Markdown file for each call are in {data}.")
-        output.put(f"Look further: focusflow --data-dir {data} jobs list, jobs show ID, stats.")
+        output.put(f"Look further: focusflow --data-dir {data} jobs list")
+        output.put("(or jobs show ID, or stats).")
     else:
-        output.put("Keep the data with --keep DIR, then: focusflow --data-dir DIR jobs list, jobs show ID, stats.")
-    output.put(
-        "With your own accounts: copy config.example.yaml to config.yaml, focusflow config check, focusflow run."
-    )
+        output.put("Keep the data with --keep DIR, and look further with:")
+        output.put("focusflow --data-dir DIR jobs list (or jobs show ID, or stats).")
+    output.put("With your own accounts: copy config.example.yaml to config.yaml, then")
+    output.put("focusflow config check, then focusflow run.")
     if unfinished := [row for row in rows if row.job.status not in (Status.COMPLETED, Status.SKIPPED)]:
         raise Finished(Exit.SERVICE, f"{len(unfinished)} calls are not finished.")
 
@@ -203,8 +200,8 @@ def _account(rows: list[JobRow], sandbox: Sandbox) -> str:
     spent = sum(row.job.cost_micros for row in rows)
     pages = len(sandbox.notion.pages())
     return (
-        f"{done} calls completed, {skipped} skipped, {pages} pages in the emulated Notion; "
-        f"this would have cost ${output.usd(spent)}."
+        f"{done} calls completed, {skipped} skipped, {pages} pages in the emulated Notion.\n"
+        f"With real accounts this would have cost ${output.usd(spent)}."
     )
 
 
@@ -225,8 +222,7 @@ def _publish(environ: Mapping[str, str], env_file: Path | None) -> None:
     """Tell how FocusFlow is pointed here: in *env_file*, else on stdout."""
     lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environ.items())
     if env_file is None:
-        output.put(lines.rstrip())
-        sys.stdout.flush()
+        output.put(lines.rstrip(), flush=True)
         return
     env_file.touch(mode=0o600)
     env_file.write_text(lines, encoding="utf-8")
@@ -250,5 +246,6 @@ async def _serving(port: int, plan: FaultPlan, speed: float) -> AsyncIterator[tu
 
 async def _until_signal() -> None:
     stopped = anyio.Event()
-    async with stopping_on_signals(stopped.set):
+    async with stopping_on_signals() as signals:
+        signals.stop = stopped.set
         await stopped.wait()

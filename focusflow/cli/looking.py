@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import BaseModel, SecretStr
 
@@ -89,7 +89,7 @@ def list_jobs(options: Options, *, statuses: Sequence[str], search: str, limit: 
     if as_json:
         output.put_json([output.job_json(row) for row in rows])
     elif rows:
-        output.put(output.table(output.JOB_HEADER, [output.job_line(row, settings.zone) for row in rows]))
+        output.put(output.jobs_table(rows, settings.zone))
     else:
         say("No calls here yet. `focusflow discover` looks for them; `focusflow demo` shows how it works.")
 
@@ -181,18 +181,26 @@ async def _details(control: Control, chosen: JobFilter) -> AsyncIterator[JobDeta
 
 async def _export_lines(details: AsyncIterator[JobDetail], to: Path | None, form: str) -> int:
     count = 0
-    stream = sys.stdout if to is None else to.open("w", encoding="utf-8", newline="")  # nothing else runs
+    stream = None if to is None else to.open("w", encoding="utf-8", newline="")  # nothing else runs meanwhile
     try:
         async for detail in details:
             found = output.detail_json(detail)
-            stream.write(
+            text = (
                 _csv_lines(found, header=count == 0) if form == "csv" else f"{json.dumps(found, ensure_ascii=False)}\n"
             )
+            _write(text, stream)
             count += 1
     finally:
-        if to is not None:
+        if stream is not None:
             stream.close()
     return count
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:
+        output.put(text, end="")
+    else:
+        stream.write(text)
 
 
 def _csv_lines(found: output.Json, *, header: bool) -> str:

@@ -1,7 +1,9 @@
 """How does a command end, and what does its exit code mean?"""
 
+import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 
 from focusflow.errors import ConfigError, FocusFlowError, StoreError
@@ -17,7 +19,7 @@ class Exit(IntEnum):
     CONFIGURATION = 3
     DATABASE = 4
     SERVICE = 5
-    """A service or the source could not be used."""
+    """A service or the source could not be used, or a call that was asked for could not be finished."""
     NOT_FOUND = 6
     """No such job, or nothing that the command could do."""
     INTERRUPTED = 130
@@ -31,62 +33,105 @@ class Finished(Exception):
         self.code = code
 
 
+class ReaderGone(Exception):
+    """Raised when whoever read our output has closed it, as `head` does. Not an OSError: typer ends the program at one."""
+
+
 def say(sentence: str) -> None:
-    """Narrate on stderr; stdout is for data."""
-    sys.stderr.write(f"{sentence}\n")
+    """Narrate on stderr; stdout is for data. Nobody listening is no reason to stop."""
+    try:
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr.fileno())
 
 
-def explained(command: Callable[[], object]) -> int:
-    """Run *command*; turn what it raises into one sentence on stderr and an exit code."""
-    import click
+def explained(command: Callable[[], object], on_mistake: Callable[[BaseException], str]) -> int:
+    """Run *command*; turn what it raises into one sentence on stderr and an exit code.
 
+    *on_mistake* keeps the traceback of what nobody expected and returns the sentence that says where.
+    """
     try:
         code = command()
-    except click.exceptions.Abort:
-        return Exit.INTERRUPTED
-    except click.exceptions.Exit as exc:
-        return exc.exit_code
-    except click.ClickException as exc:
-        exc.show(sys.stderr)
-        return Exit.USAGE
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has gone; so has anyone to tell
-        return Exit.DONE
-    except Finished as exc:
-        if str(exc):
-            say(str(exc))
-        return exc.code
-    except FocusFlowError as exc:
-        say(f"focusflow: {exc}")
-        return _code_of(exc)
     except BaseExceptionGroup as group:
-        return _explain_group(group)
+        return max(_told(list(_leaves(group)), on_mistake, group))
+    except Exception as exc:  # noqa: BLE001  # the last resort: people get a sentence, the log gets the traceback
+        return max(_told([exc], on_mistake, exc))
     return code if isinstance(code, int) else Exit.DONE
 
 
-def _explain_group(group: BaseExceptionGroup[BaseException]) -> int:
-    ours, others = group.split(FocusFlowError)
-    if others is not None or ours is None:
-        raise group
-    for leaf in _leaves(ours):
-        say(f"focusflow: {leaf}")
-    return max(_code_of(leaf) for leaf in _leaves(ours))
-
-
-def _leaves(group: BaseExceptionGroup[FocusFlowError]) -> list[FocusFlowError]:
-    found: list[FocusFlowError] = []
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for exc in group.exceptions:
-        found += _leaves(exc) if isinstance(exc, BaseExceptionGroup) else [exc]
-    return found
+        if isinstance(exc, BaseExceptionGroup):
+            yield from _leaves(exc)
+        else:
+            yield exc
 
 
-def _code_of(error: FocusFlowError) -> Exit:
+def _told(
+    errors: list[BaseException], on_mistake: Callable[[BaseException], str], whole: BaseException
+) -> Iterator[Exit]:
+    """Say each sentence once and yield the exit codes; a mistake is told once, with the whole it came in."""
+    if mistake := next((exc for exc in errors if _code_of(exc) is Exit.MISTAKE), None):
+        say(f"focusflow: {on_mistake(whole)}")
+        errors = [mistake]
+    for sentence in dict.fromkeys(_sentence(exc) for exc in errors):
+        if sentence:
+            say(sentence)
+    for exc in errors:
+        if isinstance(exc, ReaderGone | BrokenPipeError):
+            _discard(sys.stdout.fileno())
+        yield _code_of(exc)
+
+
+def _sentence(error: BaseException) -> str:
     match error:
+        case Finished():
+            return str(error)
+        case FocusFlowError():
+            return f"focusflow: {error}"
+        case _:
+            return _usage(error)
+
+
+def _usage(error: BaseException) -> str:
+    if not isinstance(error, _usage_errors()):
+        return ""
+    text = io.StringIO()
+    error.show(text)  # type: ignore[attr-defined]  # typer's own way of telling it, which has no public base class
+    return text.getvalue().rstrip()
+
+
+def _usage_errors() -> tuple[type, ...]:
+    """Return what typer raises for wrong arguments; only its children are public, and older ones live in click."""
+    import typer
+
+    return typer.BadParameter.__bases__
+
+
+def _code_of(error: BaseException) -> Exit:
+    match error:
+        case Finished():
+            return error.code
         case ConfigError():
             return Exit.CONFIGURATION
         case StoreError():
             return Exit.DATABASE
-        case _:
+        case FocusFlowError():
             return Exit.SERVICE
+        case ReaderGone() | BrokenPipeError():
+            return Exit.DONE
+        case KeyboardInterrupt():
+            return Exit.INTERRUPTED
+        case _:
+            return Exit.USAGE if isinstance(error, _usage_errors()) else Exit.MISTAKE
+
+
+def _discard(descriptor: int) -> None:
+    """Send what is still buffered nowhere, or the interpreter complains about it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from focusflow.cli.outcome import ReaderGone
 from focusflow.domain.jobs import Attempt, Job, LogLine, Status
 from focusflow.ports import ChargeRow, Delivery, Documents, JobDetail, JobRow, Spending, Stats
 
@@ -21,9 +23,14 @@ def plain(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).replace("\n", " ").replace("\t", " ")
 
 
-def put(text: str) -> None:
-    """Write data to stdout."""
-    sys.stdout.write(f"{text}\n")
+def put(text: str, *, end: str = "\n", flush: bool = False) -> None:
+    """Write data to stdout. Raises `ReaderGone` when nobody reads it any more."""
+    try:
+        sys.stdout.write(f"{text}{end}")
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError as exc:
+        raise ReaderGone from exc
 
 
 def put_json(value: object) -> None:
@@ -242,7 +249,35 @@ def cut(text: str, width: int) -> str:
     return f"{kept}…"
 
 
+def columns() -> int | None:
+    """Return how wide the terminal is; None when nobody looks at one: then nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitting(text: str) -> str:
+    """Return *text* with each line cut to the terminal, if there is one."""
+    width = columns()
+    return text if width is None else "\n".join(cut(line, width) for line in text.splitlines())
+
+
 JOB_HEADER = ("ID", "STATUS", "WHEN", "CONTACT", "", "LENGTH", "COST", "NOTE")
+NARROW = 110
+"""Terminals with fewer columns get a table without direction and cost, and with less of time and contact."""
+
+
+def jobs_table(rows: Iterable[JobRow], zone: ZoneInfo) -> str:
+    """Return jobs as a table for people, as wide as their terminal."""
+    width = columns()
+    lines = [JOB_HEADER, *(job_line(row, zone) for row in rows)]
+    if width is not None and width < NARROW:
+        lines = [
+            (job_id, status, when[5:] or when, cut(who, 16), length, note)
+            for job_id, status, when, who, _, length, _, note in lines
+        ]
+        lines[0] = tuple(name for name in JOB_HEADER if name not in ("", "COST"))
+    return fitting(table(lines[0], lines[1:]))
+
+
 _ARROWS = {"incoming": "in", "outgoing": "out", "conference": "conf"}
 
 

@@ -5,37 +5,47 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from focusflow.cli.outcome import Exit, Finished
-from focusflow.config import Loaded, Settings, load
-from focusflow.domain.jobs import JobId
-from focusflow.ports import Control
+
+if TYPE_CHECKING:
+    from focusflow.config import Loaded, Settings
+    from focusflow.domain.jobs import JobId
+    from focusflow.ports import Control
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Options:
-    """Flags that every command takes."""
+    """Flags that every command takes; filled in when they have been read."""
 
     config: Path | None = None
     flags: Mapping[str, object] | None = None
 
-    def load(self) -> Loaded:
+    def load(self) -> "Loaded":
         """Read the configuration. Raises `ConfigError`."""
+        from focusflow.config import load
+
         return load(file=self.config, flags=self.flags)
+
+    def keep_traceback(self, error: BaseException) -> str:
+        """Write the traceback of a mistake to the log and return a sentence that says where it is."""
+        from focusflow.cli.mistakes import kept
+
+        return kept(error, self)
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run *work* on a fresh event loop."""
+    import anyio
+
     return anyio.run(work)
 
 
 @asynccontextmanager
-async def control_of(settings: Settings) -> AsyncIterator[Control]:
+async def control_of(settings: "Settings") -> "AsyncIterator[Control]":
     """Open the store for a command that asks or tells, and close it."""
     from focusflow.wiring import opened_store
 
@@ -47,7 +57,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def resolved(control: Control, prefixes: Sequence[str]) -> list[JobId]:
+async def resolved(control: "Control", prefixes: Sequence[str]) -> "list[JobId]":
     """Return the jobs that are meant by ids or unique beginnings of ids; ends the command if one is not."""
     found = []
     for prefix in prefixes:
@@ -58,15 +68,15 @@ async def resolved(control: Control, prefixes: Sequence[str]) -> list[JobId]:
     return found
 
 
-def _unclear(prefix: str, matches: Sequence[JobId]) -> str:
+def _unclear(prefix: str, matches: "Sequence[JobId]") -> str:
     if not matches:
         return f"There is no job {prefix}; `focusflow jobs list` shows all."
     return f"{prefix} is the beginning of several jobs: {', '.join(matches)}."
 
 
 async def told(
-    settings: Settings, prefixes: Sequence[str], verb: Callable[[Control, list[JobId]], Awaitable[Sequence[JobId]]]
-) -> Sequence[JobId]:
+    settings: "Settings", prefixes: Sequence[str], verb: "Callable[[Control, list[JobId]], Awaitable[Sequence[JobId]]]"
+) -> "Sequence[JobId]":
     """Apply *verb* to the jobs meant by *prefixes* and return those it changed."""
     async with control_of(settings) as control:
         return await verb(control, await resolved(control, prefixes))

@@ -2,54 +2,78 @@
 
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
+from anyio.abc import TaskStatus
 
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
 from focusflow.config import Settings, secrets
-from focusflow.domain.jobs import JobId, Step
+from focusflow.domain.jobs import JobId, Status, Step
 from focusflow.ports import JobRow
 
 
 @contextmanager
 def logging_for(settings: Settings, *, quiet: bool = False) -> Iterator[None]:
-    """Log to the file and, unless *quiet*, to stderr."""
+    """Log to the file and, unless *quiet*, to stderr. Raises `ConfigError` when the file cannot be written."""
     from focusflow.logs import logging_to
 
-    wanted = settings.logging
     with logging_to(
-        level=wanted.level,
-        file=(wanted.file or settings.data_path / "focusflow.log").expanduser(),
+        level=settings.logging.level,
+        file=log_file(settings),
         stream=None if quiet else sys.stderr,
-        json_lines=wanted.json_lines,
+        json_lines=settings.logging.json_lines,
         secrets=secrets(settings),
     ):
         yield
 
 
+def log_file(settings: Settings) -> Path:
+    """Return the log that the settings name."""
+    return (settings.logging.file or settings.data_path / "focusflow.log").expanduser()
+
+
+@dataclass(slots=True)
+class Signals:
+    """What the first signal does."""
+
+    stop: Callable[[], None] | None = None
+    """Begins to stop cleanly; None: nothing has begun yet that would need it."""
+    at_once: bool = False
+    """Set when a signal came that could not wait."""
+
+
 @asynccontextmanager
-async def stopping_on_signals(stop: Callable[[], None]) -> AsyncIterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly and the second one at once."""
+async def stopping_on_signals() -> AsyncIterator[Signals]:
+    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly and the second one at once.
+
+    Raises `Finished` with `Exit.INTERRUPTED` after a stop at once; jobs have handed themselves back even then.
+    """
+    signals = Signals()
     async with anyio.create_task_group() as group:
-
-        async def listen() -> None:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-                first = True
-                async for _ in signals:
-                    if first:
-                        say("Stopping: work in flight is finished or handed back. Once more stops at once.")
-                        stop()
-                        first = False
-                    else:
-                        group.cancel_scope.cancel()
-
-        group.start_soon(listen)
-        yield
+        await group.start(_listen, signals, group.cancel_scope)
+        yield signals
         group.cancel_scope.cancel()
+    if signals.at_once:
+        raise Finished(Exit.INTERRUPTED)
+
+
+async def _listen(signals: Signals, everything: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+        task_status.started()
+        async for _ in received:
+            if signals.stop is None:
+                break
+            say("Stopping: work in flight is finished or handed back. Once more stops at once.")
+            signals.stop()
+            signals.stop = None
+    signals.at_once = True
+    everything.cancel()
 
 
 def run_headless(options: Options, *, until_idle: bool) -> None:
@@ -59,7 +83,8 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
     async def work() -> None:
         from focusflow.wiring import opened_works
 
-        async with opened_works(settings) as works, stopping_on_signals(works.supervisor.stop):
+        async with stopping_on_signals() as signals, opened_works(settings) as works:
+            signals.stop = works.supervisor.stop
             await works.supervisor.run(until_idle=until_idle)
 
     with logging_for(settings):
@@ -108,14 +133,22 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
     async def work() -> list[JobRow]:
         from focusflow.wiring import opened_works
 
-        async with opened_works(settings, only=asked) as works, stopping_on_signals(works.supervisor.stop):
+        async with stopping_on_signals() as signals, opened_works(settings, only=asked) as works:
+            signals.stop = works.supervisor.stop
             await works.supervisor.process_due()
             details = [await works.store.detail(job_id, events=0) for job_id in asked]
             return [detail.row for detail in details if detail is not None]
 
     with logging_for(settings, quiet=not sys.stderr.isatty()):
         rows = run_async(work)
-    output.put(output.table(output.JOB_HEADER, [output.job_line(row, settings.zone) for row in rows]))
+    output.put(output.jobs_table(rows, settings.zone))
+    _unless_all_finished(rows)
+
+
+def _unless_all_finished(rows: Sequence[JobRow]) -> None:
+    """End the command with an error when a call that was asked for is not done; its line says why."""
+    if unfinished := [row.job.id for row in rows if row.job.status not in (Status.COMPLETED, Status.SKIPPED)]:
+        raise Finished(Exit.SERVICE, f"Not completed: {', '.join(unfinished)}. `focusflow jobs show ID` says more.")
 
 
 def _step(name: str | None) -> Step | None:

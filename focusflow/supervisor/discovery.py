@@ -133,10 +133,16 @@ class Discovery:
                 sidecar = None
             except StepError as exc:
                 _log.warning("a sidecar could not be read", job=job.id, reason=str(exc))
-                done.append(False)
-                return
+                if not self._patience_is_over(job):
+                    done.append(False)
+                    return
+                sidecar = None
         await self._record(job, sidecar)
         done.append(True)
+
+    def _patience_is_over(self, job: Job) -> bool:
+        """Say whether a sidecar that cannot be read has been waited for long enough: twice as long as for one to come."""
+        return self._clock.now() - job.discovered_at >= 2 * self._intake.sidecar_wait
 
     async def _read_sidecar(self, job: Job) -> Sidecar | None:
         if job.sidecar_id is None:

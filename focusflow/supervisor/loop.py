@@ -34,6 +34,8 @@ class Loop:
         self.turns = 0
         """Turns that ended well."""
         self.failures_in_a_row = 0
+        self.error: FocusFlowError | None = None
+        """Why the last turn failed, if it did."""
         self._tick, self._pause, self._clock, self._bus = tick, pause, clock, bus
 
     @property
@@ -52,13 +54,13 @@ class Loop:
             seconds = await self._pause()
         except FocusFlowError as exc:
             return self._failed(exc)
-        self.failures_in_a_row = 0
+        self.failures_in_a_row, self.error = 0, None
         self.turns += 1
         self._announce(None, summary)
         return seconds
 
     def _failed(self, error: FocusFlowError) -> float:
-        self.failures_in_a_row += 1
+        self.failures_in_a_row, self.error = self.failures_in_a_row + 1, error
         pause = min(FIRST_PAUSE_SECONDS * 2.0 ** (self.failures_in_a_row - 1), LONGEST_PAUSE_SECONDS)
         asked = error.retry_after if isinstance(error, SourceError) else None
         _log.error(str(error), loop=self.name, failures_in_a_row=self.failures_in_a_row, exc_info=error)

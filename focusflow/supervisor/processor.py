@@ -21,7 +21,6 @@ _log = structlog.get_logger(__name__)
 class Throttle:
     """How much is processed, as configured."""
 
-    enabled: bool
     concurrency: int
     batch: int
     newest_first: bool
@@ -55,6 +54,7 @@ class Processor:
         self.limiter = anyio.CapacityLimiter(throttle.concurrency)
         """One token for each running job; its borrowers are the jobs that run now."""
         self.draining = False
+        self._turn = anyio.Lock()  # two ticks at once would both take what room there is
         self._running: dict[JobId, anyio.CancelScope] = {}
         self.on_free: Callable[[], None] = _nobody
         """Called when a job has ended and there is room for another."""
@@ -64,9 +64,13 @@ class Processor:
         return frozenset(self._running)
 
     async def tick(self, jobs: TaskGroup) -> int:
-        """Start what is due, as far as there is room, in *jobs*; return how many were started."""
+        """Start what is due, as far as there is room, in *jobs*; return how many were started. Raises `StoreError`."""
+        async with self._turn:
+            return await self._start(jobs)
+
+    async def _start(self, jobs: TaskGroup) -> int:
         control = await self._control.control()
-        if control.paused or self.draining or not self._throttle.enabled:
+        if control.paused or self.draining:
             return 0
         self.limiter.total_tokens = control.capacity if control.capacity is not None else self._throttle.concurrency
         await self._queue.requeue_due(now=self._clock.now())

@@ -10,6 +10,7 @@ import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
 from focusflow.domain.jobs import Job, Status
+from focusflow.errors import FocusFlowError
 from focusflow.events import Bus, ControlChanged, JobChanged, JobsAdded
 from focusflow.ports import Clock, Control, Delivery, JobRecord, Queue
 from focusflow.supervisor.discovery import Discovery
@@ -27,6 +28,7 @@ DELIVERY_LEASE = timedelta(minutes=30)
 IDLE_HORIZON = timedelta(minutes=15)
 """`run --until-idle` waits for what comes back by itself within this time, and leaves the rest to the next run."""
 
+SIGN_OFF_SECONDS = 5.0
 IDLE_LOOK_SECONDS = 1.0
 """Idleness is looked for at every event, and this often without one."""
 
@@ -82,6 +84,7 @@ class Supervisor:
         """Begin to stop: nothing new is started, work in flight gets its grace."""
         self.processor.draining = True
         self._stopping.set()
+        self.processor.on_free()
 
     async def run(self, *, until_idle: bool = False, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run until `stop()`, until idle, or until cancelled. Jobs in flight are handed back on every way out."""
@@ -102,22 +105,31 @@ class Supervisor:
                 self.processor.stop_all()
         finally:
             self._jobs = None
-            with anyio.CancelScope(shield=True), anyio.move_on_after(5):
-                await self._queue.instance_gone(self.processor.token)
+            await self._sign_off()
 
     async def process_due(self) -> None:
-        """Process what is due now and return when it has come to rest; look for nothing else."""
-        async with anyio.create_task_group() as loops:
-            await self.watchdog_loop.turn()
-            loops.start_soon(self.watchdog_loop.run)
-            free = Wake()
-            self.processor.on_free = free.ring
-            async with anyio.create_task_group() as jobs:
-                while await self.processor.tick(jobs) or self.processor.running:
-                    await free.wait(self._clock, self._watch_seconds)
-            loops.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True), anyio.move_on_after(5):
-            await self._queue.instance_gone(self.processor.token)
+        """Process what is due now and return when it has come to rest, or after `stop()`; look for nothing else."""
+        try:
+            async with anyio.create_task_group() as loops:
+                loops.start_soon(self.watchdog_loop.run)
+                free = Wake()
+                self.processor.on_free = free.ring
+                async with anyio.create_task_group() as jobs:
+                    while not self._stopping.is_set() and (await self.processor.tick(jobs) or self.processor.running):
+                        await free.wait(self._clock, self._watch_seconds)
+                    await self._let_finish()
+                    self.processor.stop_all()
+                loops.cancel_scope.cancel()
+        finally:
+            await self._sign_off()
+
+    async def _sign_off(self) -> None:
+        """Say that this instance is gone. If that cannot be said, it shows: nobody hears of it any more."""
+        try:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(SIGN_OFF_SECONDS):
+                await self._queue.instance_gone(self.processor.token)
+        except FocusFlowError as exc:
+            _log.warning(str(exc), exc_info=exc)
 
     def _loops(self) -> list[Loop]:
         return [
@@ -131,16 +143,23 @@ class Supervisor:
 
     async def until_idle(self) -> None:
         """Wait until there is nothing left to do, or until `stop()`."""
-        with self._bus.subscribe(limit=64) as events:
+        look = Wake()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._ring_at_events, look)
             while not self._stopping.is_set() and not await self.idle():
-                with anyio.move_on_after(IDLE_LOOK_SECONDS):
-                    await events.get()
-                    events.drain()
+                await look.wait(self._clock, IDLE_LOOK_SECONDS)
+            group.cancel_scope.cancel()
+
+    async def _ring_at_events(self, bell: Wake) -> None:
+        with self._bus.subscribe(limit=64) as events:
+            async for _ in events:
+                bell.ring()
 
     async def idle(self) -> bool:
         """Say whether nothing is eligible, in flight, or due to come back within `IDLE_HORIZON`."""
         looked = self.discovery_loop.turns > 0 or self.discovery_loop.broken
-        if not looked or self.processor_loop.turns == 0 or self.processor.running:
+        started = self.processor_loop.turns > 0 or self.processor_loop.broken
+        if not looked or not started or self.processor.running:
             return False
         if not self.measuring_loop.broken and await self.discovery.anything_to_measure():
             return False
@@ -148,13 +167,7 @@ class Supervisor:
         due_at = await self._queue.next_due_at(now=now)
         if due_at is not None and now < due_at <= now + IDLE_HORIZON:
             return False
-        claimable = due_at is not None and due_at <= now
-        return not claimable or await self._cannot_claim()
-
-    async def _cannot_claim(self) -> bool:
-        """Say whether what is due stays where it is: paused, or a cap is reached. Tries once to be sure."""
-        if (await self._control.control()).paused:
-            return True
+        # what is due may stay where it is, because of a pause or a cap: only an attempt tells
         return await self._process() == _NOTHING_STARTED and not self.processor.running
 
     async def _let_finish(self) -> None:
@@ -162,18 +175,19 @@ class Supervisor:
         if not self.processor.running or self._schedule.shutdown_grace <= 0:
             return
         _log.info("waiting for work in flight", jobs=len(self.processor.running), seconds=self._schedule.shutdown_grace)
-        with anyio.move_on_after(self._schedule.shutdown_grace):
-            async with anyio.create_task_group() as group:
-                group.start_soon(self.watchdog_loop.run)
-                with self._bus.subscribe(limit=64) as events:
-                    while self.processor.running:
-                        await events.get()
-                group.cancel_scope.cancel()
+        over_at = self._clock.now() + timedelta(seconds=self._schedule.shutdown_grace)
+        free = Wake()
+        self.processor.on_free = free.ring
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.watchdog_loop.run)
+            while self.processor.running and (left := self._seconds_until(over_at)) > 0:
+                await free.wait(self._clock, left)
+            group.cancel_scope.cancel()
 
     async def _wake_on_events(self) -> None:
         """Let the loops know at once what they would find out by themselves later."""
         self.processor.on_free = self.processor_loop.wake.ring
-        asked = (await self._control.control()).discover_requested_at
+        asked: datetime | None = None
         with self._bus.subscribe() as events:
             async for event in events:
                 match event:
@@ -185,7 +199,11 @@ class Supervisor:
                         asked = await self._discover_if_asked(asked)
 
     async def _discover_if_asked(self, known: datetime | None) -> datetime | None:
-        asked = (await self._control.control()).discover_requested_at
+        try:
+            asked = (await self._control.control()).discover_requested_at
+        except FocusFlowError as exc:
+            _log.warning(str(exc), exc_info=exc)  # the next turn of the loop comes anyway
+            return known
         if asked != known:
             self.discovery_loop.wake.ring()
         return asked
