@@ -217,7 +217,6 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
             control=store,
             run_job=partial(run_job, chain),
             throttle=Throttle(
-                enabled=True,
                 concurrency=4,
                 batch=4,
                 newest_first=False,
