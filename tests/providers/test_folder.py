@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -429,9 +430,14 @@ async def test_a_recording_that_keeps_growing_is_left_for_later(desk: Desk, tmp_
     """What is copied while somebody writes is not a recording."""
     path = desk.put("call.mp3", b"beginning")
 
-    def write_on(done: int, total: int | None) -> None:
+    def append() -> None:
         with path.open("ab") as file:
             file.write(b"more")
+
+    def write_on(done: int, total: int | None) -> None:
+        writer = threading.Thread(target=append)
+        writer.start()
+        writer.join()
 
     with pytest.raises(Transient, match="being written"):
         await desk.source.download("call.mp3", tmp_path / "t", expected_md5=None, progress=write_on)

@@ -11,7 +11,7 @@ from focusflow.ports import SourcePage
 from focusflow.providers.drive import DriveSource
 from focusflow.providers.retry import RetryPolicy
 from focusflow.sandbox.drive import DriveService
-from focusflow.sandbox.drive_files import FOLDER, SHORTCUT, DriveFile, DriveFiles
+from focusflow.sandbox.drive.files import FOLDER, SHORTCUT, DriveFile, DriveFiles
 from focusflow.sandbox.faults import FaultPlan
 from focusflow.sandbox.request_log import RequestLog
 from focusflow.sandbox.server import Sandbox

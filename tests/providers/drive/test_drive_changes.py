@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from focusflow.errors import SourceError
-from focusflow.sandbox.drive_files import FOLDER, DriveFile
+from focusflow.sandbox.drive.files import FOLDER, DriveFile
 
 if TYPE_CHECKING:
     from tests.providers.drive.conftest import Reader, World

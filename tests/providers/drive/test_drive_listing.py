@@ -10,7 +10,7 @@ import pytest
 
 from focusflow.errors import CursorExpired, SourceError
 from focusflow.providers.drive.bookmark import FOLDERS_PER_QUERY
-from focusflow.sandbox.drive_files import FOLDER
+from focusflow.sandbox.drive.files import FOLDER
 from focusflow.sandbox.faults import Fault
 
 if TYPE_CHECKING:
