@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
 import pytest
+import structlog.testing
 
 from focusflow.config import load
-from focusflow.domain.jobs import Claim, Direction, DurationSource, Job, JobId
-from focusflow.events import Bus, Event, Subscription
+from focusflow.domain.jobs import Claim, Direction, DurationSource, Job, JobId, Status, Step
+from focusflow.events import Bus, Event, Subscription, SummaryText
 from focusflow.pipeline.chain import Chain, RetryPolicy, StepLimits
+from focusflow.pipeline.deliver import redeliver
 from focusflow.pipeline.process import run_job
 from focusflow.pipeline.prompts import PromptFiles
 from focusflow.pipeline.workspace import Workspace
@@ -35,7 +38,7 @@ from focusflow.store import Store, open_store
 from focusflow.wiring import Pricing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -69,43 +72,47 @@ class Crash(BaseException):
     """The process died here: nobody catches it, nothing is handed back."""
 
 
-@dataclass
-class Fuse:
-    """Burns down with each thing that happens, and then does what it was set for."""
-
-    left: int = -1
-    burnt: Callable[[], None] | None = None
-
-    def burn(self) -> None:
-        self.left -= 1
-        if self.left == 0 and self.burnt is not None:
-            self.burnt()
-
-
 class FusedBus(Bus):
-    """A bus on which the n-th announcement, made just after its commit, sets something off."""
+    """A bus on which the n-th announcement kills the process: just after its commit, or in the midst of a transfer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fuse = Fuse()
+        self.announced = 0
+        self.crash_at: int | None = None
 
     def publish(self, event: Event) -> None:
         super().publish(event)
-        self.fuse.burn()
+        if isinstance(event, SummaryText):
+            return  # a word, not a boundary
+        self.announced += 1
+        if self.announced == self.crash_at:
+            raise Crash
 
 
-class FusedLog(RequestLog):
-    """A request log on which the n-th request that comes in sets something off."""
+@dataclass
+class Trip:
+    """What the n-th request to a place sets off."""
 
-    fuse: Fuse
+    act: Callable[[], object]
+    nth: int
+    service: str
+    path: str
+
+
+class TrippingLog(RequestLog):
+    """A request log that acts on a request as it comes in, before it is answered."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fuse = Fuse()
+        self.trip: Trip | None = None
 
     def record(self, entry: LoggedRequest) -> None:
         super().record(entry)
-        self.fuse.burn()
+        trip = self.trip
+        if trip and trip.service in ("*", entry.service) and re.search(trip.path, entry.path):
+            trip.nth -= 1
+            if trip.nth == 0:
+                trip.act()
 
 
 @dataclass(kw_only=True)
@@ -117,10 +124,12 @@ class Works:
     sandbox: Sandbox
     clock: FastClock
     bus: FusedBus
-    log: FusedLog
+    log: TrippingLog
     heard: Subscription
     database_id: str
     numbers: itertools.count[int] = field(default_factory=itertools.count)
+    md5s: dict[JobId, str] = field(default_factory=dict)
+    """Of each recording, by its job."""
 
     @property
     def faults(self) -> FaultPlan:
@@ -163,7 +172,9 @@ class Works:
             modified_at=self.clock.now(),
             web_url=f"https://drive.google.com/file/d/{file_id}/view",
         )
-        return await self.absorb(file, **changes)
+        job_id = await self.absorb(file, **changes)
+        self.md5s[job_id] = md5
+        return job_id
 
     async def absorb(self, file: SourceFile, **changes: object) -> JobId:
         """Store the recording as discovery does."""
@@ -210,15 +221,63 @@ class Works:
         await run_job(self.chain, await self.claim(job_id))
         return await self.job(job_id)
 
+    async def stop_at(self, job_id: JobId, nth: int = 1, *, service: str = "*", path: str = "") -> Job:
+        """As `run`, but the worker is stopped when the n-th request to a place comes in."""
+        claim = await self.claim(job_id)
+        with anyio.CancelScope() as scope:
+            self.log.trip = Trip(scope.cancel, nth, service, path)
+            await run_job(self.chain, claim)
+        self.log.trip = None
+        return await self.job(job_id)
+
+    async def at(self, act: Callable[[], object], job_id: JobId, nth: int = 1, *, service: str, path: str = "") -> Job:
+        """As `run`, but something happens in the world when the n-th request to a place comes in."""
+        self.log.trip = Trip(act, nth, service, path)
+        job = await self.run(job_id)
+        assert self.log.trip.nth <= 0
+        self.log.trip = None
+        return job
+
+    async def finish(self, job_id: JobId, *, tries: int = 6) -> Job:
+        """Run the job, and deliver it, in due time until nothing is left to do."""
+        for _ in range(tries):
+            if (await self.job(job_id)).status is Status.COMPLETED:
+                break
+            await self.run_in_due_time(job_id)
+        for _ in range(tries):
+            delivery = await self.delivery(job_id)
+            if delivery.next_attempt_at is None:
+                break
+            self.clock.at = delivery.next_attempt_at
+            await self.redeliver()
+        return await self.job(job_id)
+
+    async def redeliver(self) -> int:
+        """Try every sink that is due once more; return how many were."""
+        due = await self.store.take_due_deliveries(
+            limit=10, now=self.clock.now(), again_at=self.clock.now() + timedelta(hours=1)
+        )
+        for job, delivery in due:
+            await redeliver(self.chain, job, delivery)
+        return len(due)
+
     async def run_in_due_time(self, job_id: JobId) -> Job:
         """As `run`, once the job's wait is over."""
         self.clock.at = max(self.clock.at, (await self.job(job_id)).next_attempt_at or self.clock.at)
+        return await self.run(job_id)
+
+    async def rerun_from_summary(self, job_id: JobId) -> Job:
+        """Do what a person asks for who does not like the summary."""
+        await self.store.process([job_id], from_step=Step.SUMMARIZE, now=self.clock.now())
         return await self.run(job_id)
 
     async def rescue(self) -> None:
         """Let all leases run out, and the watchdog take the jobs back."""
         self.clock.at += LEASE * 1.5
         await self.store.reclaim_expired(now=self.clock.now(), max_rescues=100)
+
+    def hours(self, n: float) -> timedelta:
+        return timedelta(hours=n)
 
     # ---------------------------------------------------------------------------------------------------------- seeing
 
@@ -253,6 +312,7 @@ class Works:
         return [body["messages"][-1]["content"] for body in bodies]
 
     def pages(self) -> list[Any]:
+        """The live pages, in order."""
         return self.sandbox.notion.pages(self.database_id)
 
     def page_text(self) -> str:
@@ -293,7 +353,7 @@ async def opened(
     answer_seconds: float = 20.0,
 ) -> AsyncIterator[Works]:
     """Open a works on an empty database and an empty Drive."""
-    clock, log, bus = FastClock(), FusedLog(), FusedBus()
+    clock, log, bus = FastClock(), TrippingLog(), FusedBus()
     sandbox = build_sandbox(clock=clock.unix, log=log, recordings=False)
     sandbox.openai.delta_seconds = 0.0
     sandbox.notion.tokens = {TOKEN}
@@ -383,3 +443,10 @@ async def opened(
 def works(tmp_path: Path) -> OpenWorks:
     """Open a works: `async with works(...) as w`."""
     return partial(opened, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    """What was written to the log, as events; nothing is rendered."""
+    with structlog.testing.capture_logs() as events:
+        yield events
