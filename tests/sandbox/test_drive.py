@@ -25,8 +25,8 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaIoBaseDownload
 
 from focusflow.sandbox.drive import DriveService
-from focusflow.sandbox.drive_files import FOLDER, DriveFiles
-from focusflow.sandbox.drive_tokens import READONLY
+from focusflow.sandbox.drive.files import FOLDER, DriveFiles
+from focusflow.sandbox.drive.tokens import READONLY
 from focusflow.sandbox.faults import Fault, FaultPlan
 from focusflow.sandbox.recordings import standard_recordings
 from focusflow.sandbox.request_log import RequestLog

@@ -6,7 +6,7 @@ from datetime import date
 import aiohttp
 
 from focusflow.sandbox.assemblyai import API_KEY
-from focusflow.sandbox.drive_files import FOLDER
+from focusflow.sandbox.drive.files import FOLDER
 from focusflow.sandbox.recordings import standard_recordings
 from focusflow.sandbox.scripts import SCRIPTS
 from focusflow.sandbox.server import build_sandbox

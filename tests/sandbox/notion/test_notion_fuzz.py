@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from focusflow.sandbox import notion_bodies as bodies
-from focusflow.sandbox.notion import NotionService
-from focusflow.sandbox.notion_errors import Json, NotionError
-from focusflow.sandbox.notion_query import Query
-from focusflow.sandbox.notion_store import Workspace
-from focusflow.sandbox.notion_validation import utf16_length
+from focusflow.sandbox.notion import NotionService, bodies
+from focusflow.sandbox.notion.errors import Json, NotionError
+from focusflow.sandbox.notion.query import Query
+from focusflow.sandbox.notion.store import Workspace
+from focusflow.sandbox.notion.validation import utf16_length
 from focusflow.sandbox.service import Bill
 
 OLD, NEW = bodies.VERSIONS

@@ -10,7 +10,7 @@ from notion_client import AsyncClient
 from notion_client.errors import APIErrorCode, HTTPResponseError
 
 from focusflow.sandbox.notion import NotionService
-from focusflow.sandbox.notion_blocks import LANGUAGES
+from focusflow.sandbox.notion.blocks import LANGUAGES
 
 NewPage = Callable[..., Awaitable[Any]]
 Refusal = Callable[[Any], Awaitable[HTTPResponseError]]

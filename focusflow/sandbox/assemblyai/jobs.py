@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from focusflow.sandbox.assemblyai_text import Hearing, Json
+from focusflow.sandbox.assemblyai.text import Hearing, Json
 from focusflow.sandbox.scripts import Script
 from focusflow.sandbox.service import BillLine
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from focusflow.sandbox.notion_errors import Json, invalid
-from focusflow.sandbox.notion_schema import Property, Schema
-from focusflow.sandbox.notion_text import plain
-from focusflow.sandbox.notion_validation import (
+from focusflow.sandbox.notion.errors import Json, invalid
+from focusflow.sandbox.notion.schema import Property, Schema
+from focusflow.sandbox.notion.text import plain
+from focusflow.sandbox.notion.validation import (
     TEXT_LIMIT,
     Problems,
     check_boolean,

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from focusflow.sandbox.notion_errors import Json, NotionError, invalid
-from focusflow.sandbox.notion_text import stored_rich_text
-from focusflow.sandbox.notion_validation import (
+from focusflow.sandbox.notion.errors import Json, NotionError, invalid
+from focusflow.sandbox.notion.text import stored_rich_text
+from focusflow.sandbox.notion.validation import (
     ABSENT,
     ARRAY_LIMIT,
     PLAIN_COLORS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from focusflow.sandbox.drive_files import DriveFile
+from focusflow.sandbox.drive.files import DriveFile
 
 Predicate = Callable[[DriveFile], bool]
 

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 import anyio.to_thread
 from aiohttp import web
 
-from focusflow.sandbox.assemblyai_checks import NEGATIVE_BALANCE, refusal
-from focusflow.sandbox.assemblyai_jobs import LANGUAGE_CONFIDENCE, SERVICE, Job, bill_line, transcript, unheard
-from focusflow.sandbox.assemblyai_text import Hearing, Json, paragraphs, sentences
+from focusflow.sandbox.assemblyai.checks import NEGATIVE_BALANCE, refusal
+from focusflow.sandbox.assemblyai.jobs import LANGUAGE_CONFIDENCE, SERVICE, Job, bill_line, transcript, unheard
+from focusflow.sandbox.assemblyai.text import Hearing, Json, paragraphs, sentences
 from focusflow.sandbox.faults import FaultPlan
 from focusflow.sandbox.scripts import SCRIPTS, Script, unknown_script
 from focusflow.sandbox.service import Bill, Service, UnixClock

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from focusflow.sandbox.notion_blocks import BLOCKS
-from focusflow.sandbox.notion_bodies import OLD_VERSION
-from focusflow.sandbox.notion_errors import Json
-from focusflow.sandbox.notion_store import Block, Database, DataSource, Node, Page, Workspace
-from focusflow.sandbox.notion_text import plain
+from focusflow.sandbox.notion.blocks import BLOCKS
+from focusflow.sandbox.notion.bodies import OLD_VERSION
+from focusflow.sandbox.notion.errors import Json
+from focusflow.sandbox.notion.store import Block, Database, DataSource, Node, Page, Workspace
+from focusflow.sandbox.notion.text import plain
 
 PAGE_URL: Final = "https://app.notion.com/p/"
 MARKS: Final = {

@@ -11,8 +11,8 @@ import anyio
 from aiohttp import web
 
 from focusflow.sandbox.faults import FaultPlan
-from focusflow.sandbox.openai_checks import MODELS, TIERS, Model, Refusal, refusal, too_long, unknown_model
-from focusflow.sandbox.openai_wire import (
+from focusflow.sandbox.openai.checks import MODELS, TIERS, Model, Refusal, refusal, too_long, unknown_model
+from focusflow.sandbox.openai.wire import (
     BREAKS,
     SERVER_ERROR,
     Completion,
@@ -24,7 +24,7 @@ from focusflow.sandbox.openai_wire import (
     tokens_in,
     whole,
 )
-from focusflow.sandbox.openai_writing import Writer
+from focusflow.sandbox.openai.writing import Writer
 from focusflow.sandbox.service import Bill, BillLine, Service, UnixClock
 
 API_KEY: Final = "sk-sandbox-openai-key"

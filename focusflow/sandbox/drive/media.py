@@ -4,8 +4,8 @@ import re
 
 from aiohttp import web
 
-from focusflow.sandbox.drive_errors import Refusal, forbidden
-from focusflow.sandbox.drive_files import DriveFile
+from focusflow.sandbox.drive.errors import Refusal, forbidden
+from focusflow.sandbox.drive.files import DriveFile
 
 
 async def send_media(request: web.Request, file: DriveFile) -> web.StreamResponse:

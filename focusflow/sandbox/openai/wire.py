@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
-from focusflow.sandbox.openai_checks import Refusal
+from focusflow.sandbox.openai.checks import Refusal
 
 Json = dict[str, object]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from focusflow.sandbox.drive_fields import Selection, project
-from focusflow.sandbox.drive_files import FOLDER, SHORTCUT, DriveFile, DriveFiles
+from focusflow.sandbox.drive.fields import Selection, project
+from focusflow.sandbox.drive.files import FOLDER, SHORTCUT, DriveFile, DriveFiles
 
 Part = Callable[[DriveFile, DriveFiles], object]
 

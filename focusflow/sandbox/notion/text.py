@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from focusflow.sandbox.notion_errors import Json
-from focusflow.sandbox.notion_validation import STYLES
+from focusflow.sandbox.notion.errors import Json
+from focusflow.sandbox.notion.validation import STYLES
 
 
 def stored_rich_text(items: Iterable[Json]) -> list[Json]:

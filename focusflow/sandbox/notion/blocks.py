@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from focusflow.sandbox.notion_errors import Json
-from focusflow.sandbox.notion_text import stored_rich_text
-from focusflow.sandbox.notion_validation import (
+from focusflow.sandbox.notion.errors import Json
+from focusflow.sandbox.notion.text import stored_rich_text
+from focusflow.sandbox.notion.validation import (
     ABSENT,
     ARRAY_LIMIT,
     EXPRESSION_LIMIT,

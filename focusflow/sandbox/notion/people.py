@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
-from focusflow.sandbox.notion_bodies import CURRENT_VERSION
-from focusflow.sandbox.notion_door import dashed
-from focusflow.sandbox.notion_errors import Json
-from focusflow.sandbox.notion_schema import Schema
-from focusflow.sandbox.notion_store import Block, Database, DataSource, Node, Page, Workspace
-from focusflow.sandbox.notion_text import rich
-from focusflow.sandbox.notion_wire import Wire, page_lines
+from focusflow.sandbox.notion.bodies import CURRENT_VERSION
+from focusflow.sandbox.notion.door import dashed
+from focusflow.sandbox.notion.errors import Json
+from focusflow.sandbox.notion.schema import Schema
+from focusflow.sandbox.notion.store import Block, Database, DataSource, Node, Page, Workspace
+from focusflow.sandbox.notion.text import rich
+from focusflow.sandbox.notion.wire import Wire, page_lines
 
 FOCUSFLOW_COLUMNS: Final[Mapping[str, Json]] = {
     "Title": {"title": {}},

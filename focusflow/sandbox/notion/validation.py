@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from focusflow.sandbox.notion_errors import Json, NotionError, invalid
+from focusflow.sandbox.notion.errors import Json, NotionError, invalid
 
 Path: TypeAlias = str
 """Where in the request something stands: `body.children[0].paragraph.rich_text`."""

@@ -11,16 +11,17 @@ from typing import ClassVar, Final
 
 from aiohttp import web
 
-from focusflow.sandbox import drive_fields, drive_query
-from focusflow.sandbox.drive_changes import ChangeEntry, StaleToken
-from focusflow.sandbox.drive_errors import FORBIDDEN_REASONS, JSON_TYPE, Refusal, forbidden, invalid, not_found
-from focusflow.sandbox.drive_errors import of_status as error_of_status
-from focusflow.sandbox.drive_fields import InvalidFields, Selection
-from focusflow.sandbox.drive_files import DriveFile, DriveFiles
-from focusflow.sandbox.drive_media import send_media
-from focusflow.sandbox.drive_query import InvalidQuery, Query
-from focusflow.sandbox.drive_resources import resource, timestamp
-from focusflow.sandbox.drive_tokens import READING_SCOPES, GrantRefused, TokenIssuer
+from focusflow.sandbox.drive import fields as drive_fields
+from focusflow.sandbox.drive import query as drive_query
+from focusflow.sandbox.drive.changes import ChangeEntry, StaleToken
+from focusflow.sandbox.drive.errors import FORBIDDEN_REASONS, JSON_TYPE, Refusal, forbidden, invalid, not_found
+from focusflow.sandbox.drive.errors import of_status as error_of_status
+from focusflow.sandbox.drive.fields import InvalidFields, Selection
+from focusflow.sandbox.drive.files import DriveFile, DriveFiles
+from focusflow.sandbox.drive.media import send_media
+from focusflow.sandbox.drive.query import InvalidQuery, Query
+from focusflow.sandbox.drive.resources import resource, timestamp
+from focusflow.sandbox.drive.tokens import READING_SCOPES, GrantRefused, TokenIssuer
 from focusflow.sandbox.faults import FaultPlan
 from focusflow.sandbox.service import Bill, Service, UnixClock
 

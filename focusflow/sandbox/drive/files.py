@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from focusflow.sandbox.drive_changes import ChangeFeed
-from focusflow.sandbox.drive_content import Content, Stored, Synthetic
+from focusflow.sandbox.drive.changes import ChangeFeed
+from focusflow.sandbox.drive.content import Content, Stored, Synthetic
 from focusflow.sandbox.recordings import Recording
 from focusflow.sandbox.service import UnixClock
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from aiohttp import web
 
-from focusflow.sandbox import notion_bodies as bodies
 from focusflow.sandbox.faults import FaultPlan
-from focusflow.sandbox.notion_blocks import BLOCKS, stored_fields, stored_icon
-from focusflow.sandbox.notion_door import Call, dashed, parsed, path_id, query_paging, spoken_version
-from focusflow.sandbox.notion_errors import (
+from focusflow.sandbox.notion import bodies
+from focusflow.sandbox.notion.blocks import BLOCKS, stored_fields, stored_icon
+from focusflow.sandbox.notion.door import Call, dashed, parsed, path_id, query_paging, spoken_version
+from focusflow.sandbox.notion.errors import (
     Json,
     NotionError,
     block_limit_reached,
@@ -24,14 +24,14 @@ from focusflow.sandbox.notion_errors import (
     rate_limited,
     saved_but_unavailable,
 )
-from focusflow.sandbox.notion_people import WorkspacePeople
-from focusflow.sandbox.notion_query import Query, one_page
-from focusflow.sandbox.notion_schema import new_id
-from focusflow.sandbox.notion_store import Block, Database, DataSource, Node, Page, Workspace, check_fit
-from focusflow.sandbox.notion_text import stored_rich_text
-from focusflow.sandbox.notion_validation import failed
-from focusflow.sandbox.notion_window import RateWindows
-from focusflow.sandbox.notion_wire import Wire, title_of
+from focusflow.sandbox.notion.people import WorkspacePeople
+from focusflow.sandbox.notion.query import Query, one_page
+from focusflow.sandbox.notion.schema import new_id
+from focusflow.sandbox.notion.store import Block, Database, DataSource, Node, Page, Workspace, check_fit
+from focusflow.sandbox.notion.text import stored_rich_text
+from focusflow.sandbox.notion.validation import failed
+from focusflow.sandbox.notion.window import RateWindows
+from focusflow.sandbox.notion.wire import Wire, title_of
 from focusflow.sandbox.service import Bill, Service, UnixClock
 
 EDGE_BODY_LIMIT: Final = 5_000_000

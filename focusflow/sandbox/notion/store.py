@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from focusflow.sandbox.notion_blocks import fits_under, kind_of, may_have_children, stored_payload
-from focusflow.sandbox.notion_errors import Json, archived, invalid
-from focusflow.sandbox.notion_query import Row
-from focusflow.sandbox.notion_schema import Schema, new_id
-from focusflow.sandbox.notion_text import rich
+from focusflow.sandbox.notion.blocks import fits_under, kind_of, may_have_children, stored_payload
+from focusflow.sandbox.notion.errors import Json, archived, invalid
+from focusflow.sandbox.notion.query import Row
+from focusflow.sandbox.notion.schema import Schema, new_id
+from focusflow.sandbox.notion.text import rich
 from focusflow.sandbox.service import UnixClock
 
 ROOT_TITLE: Final = "FocusFlow"

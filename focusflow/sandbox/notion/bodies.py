@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from focusflow.sandbox.notion_blocks import (
+from focusflow.sandbox.notion.blocks import (
     BLOCKS,
     check_block_update,
     check_children,
@@ -13,10 +13,10 @@ from focusflow.sandbox.notion_blocks import (
     rich_text_in,
     rich_text_of,
 )
-from focusflow.sandbox.notion_errors import Json, NotionError
-from focusflow.sandbox.notion_query import check_paging
-from focusflow.sandbox.notion_schema import check_configs, check_values
-from focusflow.sandbox.notion_validation import (
+from focusflow.sandbox.notion.errors import Json, NotionError
+from focusflow.sandbox.notion.query import check_paging
+from focusflow.sandbox.notion.schema import check_configs, check_values
+from focusflow.sandbox.notion.validation import (
     ABSENT,
     Path,
     Problems,

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from multidict import MultiMapping
 
-from focusflow.sandbox.notion_bodies import VERSIONS, object_id
-from focusflow.sandbox.notion_errors import Json, NotionError, invalid
-from focusflow.sandbox.notion_query import check_paging
-from focusflow.sandbox.notion_validation import Problems, failed, one_of
+from focusflow.sandbox.notion.bodies import VERSIONS, object_id
+from focusflow.sandbox.notion.errors import Json, NotionError, invalid
+from focusflow.sandbox.notion.query import check_paging
+from focusflow.sandbox.notion.validation import Problems, failed, one_of
 
 BODY_LIMIT: Final = 500_000
 """Bytes; Notion says 500 KB."""
