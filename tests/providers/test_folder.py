@@ -428,19 +428,22 @@ async def test_a_recording_that_was_replaced_is_copied_as_it_is_now(desk: Desk, 
 
 async def test_a_recording_that_keeps_growing_is_left_for_later(desk: Desk, tmp_path: Path) -> None:
     """What is copied while somebody writes is not a recording."""
-    path = desk.put("call.mp3", b"beginning")
+    path = desk.put("call.mp3", b"beginning" * 1_000_000)
+    done = threading.Event()
 
-    def append() -> None:
-        with path.open("ab") as file:
-            file.write(b"more")
+    def write_on() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not done.wait(0.0001):
+                file.write(b"more")
 
-    def write_on(done: int, total: int | None) -> None:
-        writer = threading.Thread(target=append)
-        writer.start()
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        with pytest.raises(Transient, match="being written"):
+            await desk.source.download("call.mp3", tmp_path / "t", expected_md5=None, progress=Meter())
+    finally:
+        done.set()
         writer.join()
-
-    with pytest.raises(Transient, match="being written"):
-        await desk.source.download("call.mp3", tmp_path / "t", expected_md5=None, progress=write_on)
 
     assert not (tmp_path / "t").exists()
 
