@@ -17,6 +17,7 @@ from focusflow.ports import (
     Stats,
 )
 from focusflow.store.database import Picked, Row, Statement
+from focusflow.store.inbox import folded
 from focusflow.store.rows import (
     attempt_from,
     charge_from,
@@ -244,7 +245,7 @@ def _forget_from(step: Step | None, jobs: Picked, now: datetime) -> list[Stateme
 
 def _literal(word: str) -> str:
     """Return the word as `haystack` holds it, with what LIKE would take for a pattern escaped."""
-    return re.sub(r"([!%_])", r"!\1", word.casefold())
+    return re.sub(r"([!%_])", r"!\1", folded(word))
 
 
 def _by_job(rows: Sequence[Row]) -> dict[str, tuple[Delivery, ...]]:

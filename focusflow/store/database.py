@@ -5,7 +5,7 @@ no cancellation can leave a connection inside a transaction.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -34,8 +34,8 @@ class Statement:
 
     sql: str
     parameters: Mapping[str, Value | Picked]
-    many: Sequence[Mapping[str, Value]] | None = None
-    """Run once for each of these instead of once; returns no rows."""
+    many: Callable[[], Iterable[Mapping[str, Value]]] | None = None
+    """Makes the parameters of many runs, as they are needed; such a statement returns no rows."""
     guard: JobId | None = None
     """When set and nothing is returned, the transaction is rolled back and `LostClaim` raised for this job."""
 
@@ -54,8 +54,8 @@ class Query:
         """Bind the parameters of a statement without whose row the whole transaction is void."""
         return replace(self(**parameters), guard=job_id)
 
-    def each(self, rows: Sequence[Mapping[str, Value]]) -> Statement:
-        """Run once for each row."""
+    def each(self, rows: Callable[[], Iterable[Mapping[str, Value]]]) -> Statement:
+        """Run once for each row; called where the statement runs, and again if the transaction must be repeated."""
         return Statement(sql=self.sql, parameters={}, many=rows)
 
 

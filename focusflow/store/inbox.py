@@ -19,6 +19,7 @@ WAITING_FOR_SIDECAR = "Waiting for the file that the recorder writes beside it, 
 _FINGERPRINT = "rules_fingerprint"
 _FIRST_STARTED = "first_started_at"
 
+_NO_DIGIT = re.compile(r"\D+")
 _SIDECAR_ENDING = re.compile(r"(\.(m4a|mp3|mp4|amr|awb|ogg|oga|opus|wav|aac|3gp|flac|webm))?\.json$", re.IGNORECASE)
 
 
@@ -109,7 +110,7 @@ class InboxPart(Stored):
         judged = [
             sql.STAGE_VERDICTS(),
             sql.CLEAR_VERDICTS(),
-            sql.JUDGE.each([{"job_id": job_id, "reason": _text(reason)} for job_id, reason in verdicts.items()]),
+            sql.JUDGE.each(lambda: ({"job_id": job_id, "reason": _text(why)} for job_id, why in verdicts.items())),
             sql.TAKE_BACK(now=now),
             sql.LIFT_BUDGET_HOLDS(now=now),
             sql.REFUSE(now=now),
@@ -170,12 +171,13 @@ class _Page:
         latest = {arrival.file.file_id: arrival for arrival in arrivals}
         self._add(sql.STAGE_ARRIVALS())
         self._add(sql.CLEAR_ARRIVALS())
-        self._add(sql.ARRIVE.each([_staged(n, arrival) for n, arrival in enumerate(latest.values())]))
+        self._add(sql.ARRIVE.each(lambda: (_staged(n, arrival) for n, arrival in enumerate(latest.values()))))
         self._add(sql.COMPARE(source=source))
         self._add(sql.ADD_NEW(source=source, sidecar_wait=WAITING_FOR_SIDECAR, now=now), "added")
         self._add(sql.NAME_NEW())
         updated = self._add(sql.UPDATE_KNOWN(now=now), "updated")
-        for log in (sql.LOG_NEW, sql.LOG_REPLACED, sql.LOG_RENAMED, sql.LOG_BACK):
+        self._add(sql.LOG_NEW(now=now))
+        for log in (sql.LOG_REPLACED, sql.LOG_RENAMED, sql.LOG_BACK):
             self._add(log(now=now), "lines")
         self._add(sql.PAIR_ARRIVALS(source=source))
         self._add(ledger.RELEASE_UNSPENT(ids=updated, now=now))
@@ -188,8 +190,12 @@ class _Page:
         """Remember the sidecars and pair those whose recording is here."""
         self._add(sql.STAGE_SIDECARS())
         self._add(sql.CLEAR_SIDECARS())
-        staged = {file.file_id: {"file_id": file.file_id, "pair_key": sidecar_key(file)} for file in sidecars}
-        self._add(sql.ARRIVE_SIDECAR.each(list(staged.values())))
+        latest = {file.file_id: file for file in sidecars}
+        self._add(
+            sql.ARRIVE_SIDECAR.each(
+                lambda: ({"file_id": file_id, "pair_key": sidecar_key(file)} for file_id, file in latest.items())
+            )
+        )
         self._add(sql.KEEP_SIDECARS(source=self._source))
         self._add(sql.PAIR_NEW_SIDECARS(source=self._source, now=self._now), "paired")
 
@@ -242,18 +248,20 @@ def sidecar_key(file: SourceFile) -> str:
 
 
 def _key(parent_id: str | None, stem: str) -> str:
-    return storable(f"{parent_id or ''}/{unicodedata.normalize('NFC', stem)}")
+    return storable(f"{parent_id or ''}/{stem if stem.isascii() else unicodedata.normalize('NFC', stem)}")
 
 
 def haystack(arrival: Arrival) -> str:
-    """Return everything about the call that a search looks through, in any script, without case."""
-    return " ".join(map(searchable, (arrival.contact_name, arrival.contact_number, arrival.file.name))).strip()
+    """Return everything about the call that a search looks through."""
+    names = f"{arrival.contact_name or ''} {arrival.file.name}"
+    return f"{folded(names)} {searchable(arrival.contact_number)}".strip()
 
 
-def searchable(text: str | None) -> str:
-    """Return the text as a search sees it; of a number also the bare digits."""
-    if not text:
-        return ""
-    folded = storable(unicodedata.normalize("NFC", text).casefold())
-    digits = re.sub(r"\D", "", text)
-    return f"{folded} {digits}" if re.fullmatch(r"[\d\s()+./-]+", text) and digits != folded else folded
+def searchable(number: str | None) -> str:
+    """Return a number as a search may write it: as it stands, and its bare digits."""
+    return f"{folded(number)} {_NO_DIGIT.sub('', number)}" if number else ""
+
+
+def folded(text: str) -> str:
+    """Return the text as a search sees it: in any script, without case."""
+    return storable((text if text.isascii() else unicodedata.normalize("NFC", text)).casefold())

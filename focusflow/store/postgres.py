@@ -77,7 +77,7 @@ class PostgresDatabase:
             for statement in statements:
                 sql = self._translate(statement.sql)
                 if statement.many is not None:
-                    await cursor.executemany(sql, statement.many)
+                    await cursor.executemany(sql, statement.many())
                     results.append([])
                     continue
                 await cursor.execute(sql, bound(statement, results))

@@ -81,7 +81,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_oldest_due ON jobs (asked DESC, rank_at, id, next_attempt_at) WHERE status = 'discovered';
 CREATE INDEX jobs_newest_due ON jobs (asked, rank_at, id, next_attempt_at) WHERE status = 'discovered';
-CREATE INDEX jobs_by_status ON jobs (status, discovered_at, id);
+CREATE INDEX jobs_by_shelf ON jobs (lower(status), discovered_at, id);
 CREATE INDEX jobs_by_time ON jobs (discovered_at, id);
 CREATE INDEX jobs_retried ON jobs (next_attempt_at) WHERE status = 'failed' AND next_attempt_at IS NOT NULL;
 CREATE INDEX jobs_waiting ON jobs (next_attempt_at) WHERE status = 'discovered' AND next_attempt_at IS NOT NULL;

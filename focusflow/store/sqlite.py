@@ -83,7 +83,7 @@ class SqliteDatabase:
         for statement in statements:
             sql = self._translate(statement.sql)
             if statement.many is not None:
-                connection.executemany(sql, statement.many)
+                connection.executemany(sql, statement.many())
                 results.append([])
                 continue
             rows = connection.execute(sql, bound(statement, results)).fetchall()
@@ -169,6 +169,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, synchronous: Synchronou
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -32768")  # 32 MB: a page of a thousand files touches many leaves
     migrate_sqlite(connection, path)
 
 
@@ -178,8 +179,8 @@ def _prepare_reader(connection: sqlite3.Connection) -> None:
 
 
 def _optimize(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA analysis_limit = 400")
-    connection.execute("PRAGMA optimize")
+    # Without statistics every plan is the same on every machine, and tested. Those of a small database were seen to make
+    # SQLite walk through whole tables once it had grown, so none are gathered.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from focusflow.domain.jobs import Direction, DurationSource, SkippedBy, Status, Step
-from focusflow.events import JobChanged, JobLogged, JobsAdded
+from focusflow.events import JobChanged, JobsAdded
 from focusflow.ports import JobFilter
 
 if TYPE_CHECKING:
@@ -27,10 +27,8 @@ async def test_a_page_becomes_jobs_with_its_cursor_and_is_announced(world: World
     assert (job.duration_seconds, job.estimate_micros, job.call_at) == (100.0, 10_000, arrival.call_at)
     assert await world.store.cursor("drive") == "page 2"
     assert await world.store.cursor("folder") is None
-    events = world.events()
-    assert events[0] == JobsAdded(job_ids=absorbed.added)
-    assert isinstance(events[1], JobLogged)
-    assert events[1].line.message == f"Found {arrival.file.name}"
+    assert world.events() == [JobsAdded(job_ids=absorbed.added)]
+    assert (await world.detail(job.id)).events[0].message == f"Found {arrival.file.name}"
 
 
 async def test_a_page_seen_twice_changes_nothing(world: World) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from focusflow.domain.jobs import Mover, Status, sources_of
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import COLUMNS, FORGET_TROUBLE, RELEASE_CLAIM, listed, movable
+from focusflow.store.sql.jobs import COLUMNS, FORGET_TROUBLE, RELEASE_CLAIM, SHELF, listed, movable
 
 # ------------------------------------------------------------------------------------------------------------ lists
 
@@ -28,7 +28,7 @@ def page(statuses: Sequence[Status], *, before: bool, held: bool, words: int, in
     ]
     keys = [_PAGE.format(conditions=" AND ".join(conditions) or "TRUE")]
     if statuses:  # each status's own page from its own index, then the newest of those
-        keys = [_PAGE.format(conditions=" AND ".join([f"status = '{status}'", *conditions])) for status in statuses]
+        keys = [_PAGE.format(conditions=" AND ".join([f"{SHELF} = '{status}'", *conditions])) for status in statuses]
     union = " UNION ALL ".join(f"SELECT * FROM ({one}) AS page_{n}" for n, one in enumerate(keys))
     return Query(f"""
 WITH page AS MATERIALIZED (SELECT id FROM ({union}) AS pages ORDER BY discovered_at DESC, id DESC LIMIT :limit)
@@ -57,7 +57,8 @@ COUNTS = Query("SELECT status, step, CAST(SUM(n) AS BIGINT) FROM job_counts GROU
 
 TRUE_COUNTS = Query("SELECT status, COALESCE(error_step, ''), COUNT(*) FROM jobs GROUP BY 1, 2")
 
-HELD = Query("SELECT COUNT(*) FROM jobs WHERE status = 'discovered' AND hold_kind IS NOT NULL")
+# the day of discovery is named for SQLite, which else would not see the index made for this
+HELD = Query("SELECT COUNT(*) FROM jobs WHERE status = 'discovered' AND hold_kind IS NOT NULL AND discovered_at > 0")
 
 WAITING = Query("SELECT COUNT(*) FROM jobs WHERE status = 'discovered' AND next_attempt_at > :now")
 
@@ -138,13 +139,13 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND superseded_at IS NULL
 
 RETRY = Query(f"""
 UPDATE jobs SET status = 'discovered', updated_at = :now, {FORGET_TROUBLE}
-WHERE status = 'failed' AND status IN {_BY_USER} AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}) RETURNING id, status
+WHERE {SHELF} = 'failed' AND status IN {_BY_USER} AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}) RETURNING id, status
 """)
 
-RETRY_DELIVERIES = Query(f"""
+RETRY_DELIVERIES = Query("""
 UPDATE deliveries SET next_attempt_at = :now
-WHERE error IS NOT NULL AND job_id IN (
-    SELECT id FROM jobs WHERE status = 'completed' AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}))
+WHERE error IS NOT NULL AND (CAST(:ids AS TEXT) IS NULL OR job_id IN (SELECT value FROM json_each(:ids)))
+AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = deliveries.job_id AND jobs.status = 'completed')
 RETURNING job_id
 """)
 

@@ -1,6 +1,7 @@
 """How does a page of found files become jobs?
 
-A page is put into temporary tables, compared with what is known, and then worked in set by set.
+A page is put into temporary tables, compared with what is known, and then worked in set by set. `CROSS JOIN` keeps SQLite from
+starting with the many jobs instead of the few files.
 """
 
 from focusflow.domain.jobs import Mover, Status
@@ -17,9 +18,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     duration_source TEXT, estimate_micros BIGINT, hold_until BIGINT,
     job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER, finished INTEGER)
 """)
-STAGE_SIDECARS = Query(
-    "CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (file_id TEXT PRIMARY KEY, pair_key TEXT)"
-)
+STAGE_SIDECARS = Query("""
+CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (pair_key TEXT, file_id TEXT, PRIMARY KEY (pair_key, file_id))
+""")
 STAGE_VERDICTS = Query("CREATE TEMPORARY TABLE IF NOT EXISTS verdicts (job_id TEXT PRIMARY KEY, reason TEXT)")
 CLEAR_ARRIVALS = Query("DELETE FROM arriving")
 CLEAR_SIDECARS = Query("DELETE FROM arriving_sidecars")
@@ -48,7 +49,8 @@ UPDATE arriving SET job_id = jobs.id, is_new = 0,
         OR (jobs.gdrive_file_size IS NULL AND arriving.size IS NOT NULL) THEN 1 ELSE 0 END,
     is_back = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by = 'gone' THEN 1 ELSE 0 END,
     finished = CASE WHEN jobs.transcription_completed_at IS NOT NULL THEN 1 ELSE 0 END
-FROM jobs WHERE jobs.source = :source AND jobs.gdrive_file_id = arriving.file_id
+FROM arriving AS a CROSS JOIN jobs
+WHERE jobs.source = :source AND jobs.gdrive_file_id = a.file_id AND arriving.file_id = a.file_id
 """)
 
 # -------------------------------------------------------------------------------------------------------- what is gone
@@ -66,10 +68,11 @@ REPLACE_VANISHED = Query(f"""
 UPDATE jobs SET status = 'discovered', skipped_by = NULL, skip_reason = NULL, updated_at = :now
 WHERE status = 'skipped' AND skipped_by = 'duplicate' AND status IN {movable(Status.DISCOVERED, Mover.RULE)}
 AND id IN (
-    SELECT MIN(twin.id) FROM jobs AS gone JOIN jobs AS twin
-    ON twin.file_md5 = gone.file_md5 AND twin.gdrive_file_size = gone.gdrive_file_size
+    SELECT MIN(twin.id) FROM jobs AS gone CROSS JOIN jobs AS twin
+    WHERE gone.id IN (SELECT value FROM json_each(:ids))
+    AND twin.file_md5 = gone.file_md5 AND twin.gdrive_file_size = gone.gdrive_file_size
     AND twin.skipped_by = 'duplicate' AND twin.skip_reason = 'duplicate of ' || gone.id
-    WHERE gone.id IN (SELECT value FROM json_each(:ids)) GROUP BY gone.id)
+    GROUP BY gone.id)
 RETURNING id, status
 """)
 """When the recording that others are duplicates of disappears unprocessed, one of them takes its place."""
@@ -80,7 +83,7 @@ DELETE FROM sidecars WHERE source = :source AND file_id IN (SELECT value FROM js
 
 UNPAIR = Query("""
 UPDATE jobs SET gdrive_json_id = NULL
-WHERE source = :source AND status = 'discovered' AND duration_seconds IS NULL
+WHERE status = 'discovered' AND duration_seconds IS NULL AND discovered_at > 0 AND COALESCE(source, '') = :source
 AND gdrive_json_id IN (SELECT value FROM json_each(:gone))
 """)
 
@@ -152,8 +155,9 @@ RETURNING jobs.id, jobs.status
 _LOG_ARRIVING = """
 INSERT INTO job_events (job_id, at, level, message)
 SELECT job_id, CAST(:now AS BIGINT), '{level}', {message} FROM arriving WHERE {which} ORDER BY n
-RETURNING id, job_id, at, level, step, message
 """
+_AND_TELL = "RETURNING id, job_id, at, level, step, message"
+
 LOG_NEW = Query(
     _LOG_ARRIVING.format(
         level="info", message="'Found ' || name", which="is_new = 1 AND job_id IN (SELECT id FROM jobs)"
@@ -166,9 +170,14 @@ LOG_REPLACED = Query(
         "ELSE 'The recording was replaced by another of the same name.' END",
         which="replaced = 1",
     )
+    + _AND_TELL
 )
-LOG_RENAMED = Query(_LOG_ARRIVING.format(level="info", message="'Renamed to ' || name", which="renamed = 1"))
-LOG_BACK = Query(_LOG_ARRIVING.format(level="info", message="'The recording is back.'", which="is_back = 1"))
+LOG_RENAMED = Query(
+    _LOG_ARRIVING.format(level="info", message="'Renamed to ' || name", which="renamed = 1") + _AND_TELL
+)
+LOG_BACK = Query(
+    _LOG_ARRIVING.format(level="info", message="'The recording is back.'", which="is_back = 1") + _AND_TELL
+)
 
 _FRESH = "(a.is_new = 1 OR a.replaced = 1 OR a.is_back = 1)"
 
@@ -177,12 +186,11 @@ UPDATE jobs SET status = 'skipped', skipped_by = 'duplicate', updated_at = :now,
     hold_kind = NULL, hold_reason = NULL, next_attempt_at = NULL, skip_reason = 'duplicate of ' || twins.original
 FROM (
     SELECT mine.id AS id, MIN(other.id) AS original
-    FROM arriving AS a JOIN jobs AS mine ON mine.id = a.job_id
-    JOIN jobs AS other ON other.file_md5 = mine.file_md5 AND other.gdrive_file_size = mine.gdrive_file_size
-        AND other.id <> mine.id AND (other.status <> 'skipped' OR other.skipped_by = 'user')
-    LEFT JOIN arriving AS b ON b.job_id = other.id
-        AND (b.is_new = 1 OR b.replaced = 1 OR b.is_back = 1)
-    WHERE {_FRESH} AND (b.n IS NULL OR b.n < a.n)
+    FROM arriving AS a CROSS JOIN jobs AS mine CROSS JOIN jobs AS other
+    LEFT JOIN arriving AS b ON b.job_id = other.id AND (b.is_new = 1 OR b.replaced = 1 OR b.is_back = 1)
+    WHERE {_FRESH} AND mine.id = a.job_id AND (b.n IS NULL OR b.n < a.n)
+    AND other.file_md5 = mine.file_md5 AND other.gdrive_file_size = mine.gdrive_file_size
+    AND other.id <> mine.id AND (other.status <> 'skipped' OR other.skipped_by = 'user')
     GROUP BY mine.id
 ) AS twins
 WHERE jobs.id = twins.id AND jobs.status = 'discovered' AND jobs.status IN {movable(Status.SKIPPED, Mover.RULE)}
@@ -198,10 +206,12 @@ ON CONFLICT (source, file_id) DO UPDATE SET pair_key = excluded.pair_key
 """)
 
 PAIR_NEW_SIDECARS = Query("""
-UPDATE jobs SET gdrive_json_id = s.file_id, updated_at = :now
-FROM (SELECT pair_key, MIN(file_id) AS file_id FROM arriving_sidecars GROUP BY pair_key) AS s
-WHERE jobs.source = :source AND jobs.pair_key = s.pair_key AND jobs.gdrive_json_id IS NULL
-RETURNING jobs.id, jobs.status
+UPDATE jobs SET updated_at = :now, gdrive_json_id = (
+    SELECT MIN(file_id) FROM arriving_sidecars AS s WHERE s.pair_key = jobs.pair_key)
+WHERE id IN (
+    SELECT waiting.id FROM arriving_sidecars AS s CROSS JOIN jobs AS waiting
+    WHERE waiting.source = :source AND waiting.pair_key = s.pair_key AND waiting.gdrive_json_id IS NULL)
+RETURNING id, status
 """)
 
 PAIR_ARRIVALS = Query("""
@@ -266,11 +276,12 @@ RETURNING id, status
 """)
 
 REFUSE = Query(f"""
-UPDATE jobs SET status = 'skipped', skipped_by = COALESCE(skipped_by, 'rule'), skip_reason = verdicts.reason,
-    updated_at = :now, hold_kind = NULL, hold_reason = NULL, next_attempt_at = NULL
-FROM verdicts
-WHERE jobs.id = verdicts.job_id AND verdicts.reason IS NOT NULL AND jobs.requested_by IS NULL
-AND ((jobs.status = 'discovered' AND jobs.status IN {movable(Status.SKIPPED, Mover.RULE)})
-     OR (jobs.status = 'skipped' AND jobs.skipped_by IN ('rule', 'name') AND jobs.skip_reason <> verdicts.reason))
-RETURNING jobs.id, jobs.status
+UPDATE jobs SET status = 'skipped', skipped_by = COALESCE(skipped_by, 'rule'), updated_at = :now,
+    skip_reason = (SELECT reason FROM verdicts WHERE verdicts.job_id = jobs.id),
+    hold_kind = NULL, hold_reason = NULL, next_attempt_at = NULL
+WHERE id IN (SELECT job_id FROM verdicts WHERE reason IS NOT NULL) AND requested_by IS NULL
+AND ((status = 'discovered' AND status IN {movable(Status.SKIPPED, Mover.RULE)})
+     OR (status = 'skipped' AND skipped_by IN ('rule', 'name')
+         AND skip_reason <> (SELECT reason FROM verdicts WHERE verdicts.job_id = jobs.id)))
+RETURNING id, status
 """)

@@ -60,16 +60,14 @@ UPDATE jobs SET cost_micros = (
 WHERE id IN (SELECT value FROM json_each(:ids))
 """)
 
-_UNOWED = f"""
-SELECT id FROM jobs WHERE status NOT IN {OWNED} AND NOT (
-    charges.step = 'transcribe' AND status IN ('discovered', 'failed') AND transcription_completed_at IS NULL
-    AND (submit_intent_at IS NOT NULL OR transcript_id IS NOT NULL))
-"""
-"""Jobs that nobody works on and whose reserved step was surely not ordered."""
-
+# jobs that nobody works on and whose reserved step was surely not ordered
 RELEASE_UNSPENT = Query(f"""
 UPDATE charges SET state = 'released', settled_at = :now
-WHERE state = 'reserved' AND job_id IN (SELECT value FROM json_each(:ids)) AND job_id IN ({_UNOWED})
+WHERE state = 'reserved' AND job_id IN (SELECT value FROM json_each(:ids)) AND EXISTS (
+    SELECT 1 FROM jobs WHERE jobs.id = charges.job_id AND jobs.status NOT IN {OWNED} AND NOT (
+        charges.step = 'transcribe' AND jobs.status IN ('discovered', 'failed')
+        AND jobs.transcription_completed_at IS NULL
+        AND (jobs.submit_intent_at IS NOT NULL OR jobs.transcript_id IS NOT NULL)))
 """)
 
 # an order that is forgotten on purpose may have been charged for all the same: its estimate stands, marked

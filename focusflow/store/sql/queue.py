@@ -19,8 +19,8 @@ _ROOM = f"""room AS MATERIALIZED (
     FROM (SELECT CAST(:day_max_micros AS BIGINT) - ({SPENT_SINCE}) AS micros) AS purse
 )"""
 
-_OLDEST_FIRST = "jobs.asked DESC, jobs.rank_at, jobs.id"
-_NEWEST_FIRST = "jobs.asked DESC, jobs.rank_at DESC, jobs.id DESC"
+_OLDEST_FIRST = "asked DESC, rank_at, id"
+_NEWEST_FIRST = "asked DESC, rank_at DESC, id DESC"
 
 # only the head of the queue is looked at: the next claim looks further, and a long queue costs no more than a short one
 _HOLD_UNAFFORDABLE = f"""
@@ -52,7 +52,7 @@ due AS MATERIALIZED (
 ),
 ranked AS MATERIALIZED (
     SELECT id, ROW_NUMBER() OVER so_far AS n, SUM(fresh) OVER so_far AS fresh, SUM(price) OVER so_far AS price
-    FROM due AS jobs WINDOW so_far AS (ORDER BY {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    FROM due WINDOW so_far AS (ORDER BY {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 pick AS MATERIALIZED (
     SELECT id FROM ranked
@@ -109,7 +109,7 @@ SELECT MIN(at) FROM (
     SELECT MIN(next_attempt_at) FROM jobs WHERE status = 'failed' AND next_attempt_at IS NOT NULL
     UNION ALL
     SELECT CAST(:now AS BIGINT) FROM (
-        SELECT 1 FROM jobs WHERE status = 'discovered' AND next_attempt_at IS NULL LIMIT 1) AS ready
+        SELECT 1 FROM jobs WHERE status = 'discovered' AND asked IN (0, 1) AND next_attempt_at IS NULL LIMIT 1) AS ready
 ) AS times
 """)
 
