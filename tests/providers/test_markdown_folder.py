@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from focusflow.domain.jobs import Direction
@@ -254,7 +254,7 @@ def _meet_a_broken_disk() -> None:
 
 async def test_nothing_is_left_behind_by_a_write_that_failed(sink: MarkdownFolderSink, root: Path) -> None:
     """A write that breaks off in the middle is said, and leaves neither half a file nor a temporary one."""
-    root.mkdir()
+    await anyio.Path(root).mkdir()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
@@ -282,6 +282,7 @@ TEXT = st.text(max_size=400) | st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(contact=TEXT, key=TEXT, title=TEXT)
 def test_a_file_name_is_safe_whatever_the_call_is_called(contact: str, key: str, title: str) -> None:
     """Any script, any length, any trick: one path component that every file system takes, and the same next time."""

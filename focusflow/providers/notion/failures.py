@@ -93,7 +93,7 @@ def translated(error: Exception, *, writing: bool, now: datetime) -> StepError |
             return _refused(read_refusal(error, now=now), writing=writing)
         case RequestTimeoutError():
             return _unanswered(error.__context__ or error, writing=writing)
-        case httpx.TransportError() | TimeoutError() | json.JSONDecodeError() | UnicodeDecodeError():
+        case httpx.RequestError() | TimeoutError() | json.JSONDecodeError() | UnicodeDecodeError():
             return _unanswered(error, writing=writing)
         case InvalidPathParameterError():
             return Permanent(f"Notion has no such address: {error}")

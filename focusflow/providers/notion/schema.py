@@ -75,7 +75,7 @@ class Layout:
 def layout_of(data_source: object, names: PropertyNames) -> Layout:
     """Match the data source's columns with the configured *names*."""
     document = as_object(data_source)
-    table = {name: _column(name, as_object(value)) for name, value in as_object(document["properties"]).items()}
+    table = {name: _column(name, as_object(value)) for name, value in as_object(document.get("properties")).items()}
     columns: dict[Role, Column] = {}
     problems: list[str] = []
     for role in Role:
@@ -131,7 +131,7 @@ def _find(role: Role, name: str | None, table: Mapping[str, Column]) -> tuple[Co
 
 
 def _not_there(role: Role, name: str, table: Mapping[str, Column]) -> str:
-    near = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, table, n=1, cutoff=0.6)
     hint = f" (the nearest is '{near[0]}')" if near else ""
     return (
         f"The property '{name}' is not in the database{hint}: rename it back, add it ({FITTING[role][0]}), "

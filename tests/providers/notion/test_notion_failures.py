@@ -71,7 +71,8 @@ async def test_a_page_that_could_not_be_made_says_what_to_do(
     """Every refusal and broken answer of a creation has its error; only what Notion never saw is repeated."""
     async with world.sink(timeout=0.3) as sink:
         assert await sink.check() == ()
-        world.faults.add(_fault(**{"method": "POST", "path": "/v1/pages$", "times": None} | fault))
+        where: dict[str, Any] = {"method": "POST", "path": "/v1/pages$", "times": None}
+        world.faults.add(_fault(**(where | fault)))
         with pytest.raises(error) as caught:
             await sink.create(a_call())
     assert words in str(caught.value)
@@ -88,7 +89,8 @@ async def test_reading_is_tried_again_by_itself(world: World, a_call: Call, note
     async with world.sink() as sink:
         ref = await sink.create(a_call())
         for method, path in (("GET", "/pages/"), ("GET", "/children"), ("POST", "/query")):
-            world.faults.add(_fault(**{"method": method, "path": path, "times": 2} | fault))
+            where: dict[str, Any] = {"method": method, "path": path, "times": 2}
+            world.faults.add(_fault(**(where | fault)))
         assert await sink.find("drive:1AbC") == ref
         await sink.fill(ref.ref, a_call(), memo=None, remember=note.remember)
     assert world.faults.pending == []

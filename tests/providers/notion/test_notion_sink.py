@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from focusflow.errors import Ambiguous
+from focusflow.errors import Ambiguous, Permanent
 from focusflow.ports import Page
 from focusflow.sandbox.faults import Fault, FaultPlan
 from focusflow.sandbox.notion import NotionService
@@ -219,3 +219,36 @@ async def test_30_a_renamed_property_is_left_out_and_named(world: World, note: N
     assert "'Duration' is not in the database (the nearest is 'Durration')" in problem
     assert "notion.properties.duration" in problem
     assert _values(world.only_page())["Date"] is not None
+
+
+async def test_a_summary_of_hundreds_of_blocks_is_whole_and_in_order(world: World, note: Note, a_call: Call) -> None:
+    """More blocks than one request or one page of a list holds: all there once, and filling again writes nothing."""
+    page = a_call(summary="\n\n".join(f"line {number}" for number in range(250)), turns=2)
+    async with world.sink() as sink:
+        ref = await sink.create(page)
+        assert len(world.text().splitlines()) == 100
+        await sink.fill(ref.ref, page, memo=None, remember=note.remember)
+    assert world.text().splitlines()[:251] == [*(f"line {number}" for number in range(250)), "▸ Transcript"]
+    world.log.clear()
+    await world.fill(ref.ref, page, note)
+    assert world.writes() == []
+
+
+async def test_many_pages_that_were_never_filled_do_not_pile_up(world: World, note: Note, a_call: Call) -> None:
+    """What a process remembers of pages it made is bounded; the forgotten ones are read once more."""
+    async with world.sink() as sink:
+        refs = [await sink.create(a_call(key=f"drive:{n}", summary="short", turns=1)) for n in range(205)]
+        await sink.fill(refs[0].ref, a_call(key="drive:0", summary="short", turns=1), memo=None, remember=note.remember)
+        assert len(sink._made) == 200
+    assert world.text(refs[0].ref).startswith("short\n▸ Transcript\n  Ann Lee  0:00")
+
+
+async def test_a_property_that_notion_refuses_for_good_fails_with_its_own_words(
+    world: World, note: Note, a_call: Call
+) -> None:
+    """Nothing about the columns changed, so trying again would not help: the sentence and the request id are kept."""
+    async with world.sink() as sink:
+        ref = await sink.create(a_call())
+        world.faults.add(Fault(service="notion", kind="status", status=400, method="PATCH", times=None))
+        with pytest.raises(Permanent, match=r"body failed validation: .* \(Notion's request id: [0-9a-f-]{36}\)"):
+            await sink.fill(ref.ref, a_call(title="Other"), memo=None, remember=note.remember)
