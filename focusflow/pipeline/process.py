@@ -1,7 +1,6 @@
 """How is one claimed job taken as far as it goes, and what becomes of it when something goes wrong?"""
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import anyio
@@ -11,14 +10,11 @@ from focusflow.domain.jobs import Claim
 from focusflow.errors import Held, LostClaim, Permanent, StepError, StoreError, Transient
 from focusflow.pipeline.chain import Chain
 from focusflow.pipeline.deliver import deliver_everywhere
-from focusflow.pipeline.run import HOLD_SECONDS, JobRun
+from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
 from focusflow.pipeline.summarize import summary_of
 from focusflow.pipeline.transcribe import transcript_of
 
 _log = structlog.get_logger(__name__)
-
-HAND_BACK_SECONDS = 5.0
-"""A store that does not answer must not keep a stopping program alive; the lease then runs out instead."""
 
 
 async def run_job(chain: Chain, claim: Claim) -> None:
@@ -56,15 +52,9 @@ async def _steps(run: JobRun) -> None:
     _log.info("completed", job=run.job.id)
 
 
-@asynccontextmanager
-async def _shielded() -> AsyncIterator[None]:
-    with anyio.CancelScope(shield=True), anyio.move_on_after(HAND_BACK_SECONDS):
-        yield
-
-
 async def _hand_back(run: JobRun) -> None:
     """Put a job that was stopped, not failed, back to rest; if the store is stuck the lease does it."""
-    async with _shielded():
+    async with shielded():
         await _unless_lost(
             run, run.chain.store.give_back(run.claim, now=run.chain.clock.now(), note="stopped; goes on later")
         )

@@ -1,14 +1,33 @@
 """Which words instruct the model? Read from files anew at each use, so that an edit works at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from focusflow.domain.prompts import fill
 from focusflow.errors import Permanent
 
 SUMMARY = "meeting_summary.md"
 TITLE = "title_generator.md"
 MERGE = "merge_summaries.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A prompt as it was read just now."""
+
+    path: Path
+    text: str
+    about: str
+    """The placeholder without which the model would be paid to invent something."""
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """Return what the model reads. Raises `Permanent` naming the file and what is wrong with it."""
+        try:
+            return fill(self.text, values, required=(self.about,))
+        except Permanent as exc:
+            raise Permanent(f"{exc} It is {self.path}.") from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,18 +38,18 @@ class PromptFiles:
     title: Path | None = None
     merge: Path | None = None
 
-    def read_summary(self) -> str:
-        return _read(self.summary, SUMMARY)
+    def read_summary(self) -> Prompt:
+        return _read(self.summary, SUMMARY, "transcript")
 
-    def read_title(self) -> str:
-        return _read(self.title, TITLE)
+    def read_title(self) -> Prompt:
+        return _read(self.title, TITLE, "summary")
 
-    def read_merge(self) -> str:
-        return _read(self.merge, MERGE)
+    def read_merge(self) -> Prompt:
+        return _read(self.merge, MERGE, "summaries")
 
 
-def _read(own: Path | None, name: str) -> str:
-    """Return the prompt's text. Raises `Permanent` naming the file that cannot be read."""
+def _read(own: Path | None, name: str, about: str) -> Prompt:
+    """Return the prompt. Raises `Permanent` naming the file that cannot be read."""
     path = own.expanduser() if own else shipped(name)
     try:
         text = path.read_text(encoding="utf-8")
@@ -39,7 +58,7 @@ def _read(own: Path | None, name: str) -> str:
         raise Permanent(f"The prompt {path} cannot be read ({reason}): mend or unset it, then retry.") from exc
     if not text.strip():
         raise Permanent(f"The prompt {path} is empty: write it or unset it, then retry.")
-    return text
+    return Prompt(path=path, text=text, about=about)
 
 
 def shipped(name: str) -> Path:

@@ -24,6 +24,17 @@ HOLD_SECONDS = {
 """How long a job waits when nobody said; at a mended key or a topped-up account it goes on by itself."""
 
 
+HAND_BACK_SECONDS = 5.0
+"""A store that does not answer must not keep a stopping program alive; the lease then runs out instead."""
+
+
+@asynccontextmanager
+async def shielded() -> AsyncIterator[None]:
+    """Let what must still be written be written although we are being stopped, for a few seconds at most."""
+    with anyio.CancelScope(shield=True), anyio.move_on_after(HAND_BACK_SECONDS):
+        yield
+
+
 class JobRun:
     """One job on its way: the claim, and the step it is at."""
 

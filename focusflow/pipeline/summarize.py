@@ -1,28 +1,26 @@
 """How does a transcript become a summary and a title, whatever its length?"""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from focusflow.domain.jobs import Job, Outcome, Step
-from focusflow.domain.prompts import fill, prompt_hash
+from focusflow.domain.prompts import prompt_hash
 from focusflow.domain.transcript import Transcript, split_by_tokens, timed_text
-from focusflow.errors import Permanent, TooLong, UnfinishedAnswer
+from focusflow.errors import LostClaim, Permanent, StepError, TooLong, UnfinishedAnswer
 from focusflow.events import SummaryText
-from focusflow.pipeline.run import JobRun
-from focusflow.ports import Completion, Documents, Summary, TokenUsage
+from focusflow.pipeline.prompts import Prompt
+from focusflow.pipeline.run import JobRun, shielded
+from focusflow.ports import Completion, Documents, Settlement, Summary, TokenUsage
 
 INPUT_SHARE = 0.75
 """The part of the model's context that prompt and transcript may fill; the rest is for the answer and our miscounting."""
+SMALLEST_PART = 200
+"""Tokens of transcript below which asking is pointless: the prompt leaves no room, or the server takes next to nothing."""
 MERGE_ROUNDS = 6
-TITLE_LIMIT = 80
-
-
-@dataclass(slots=True)
-class _Bill:
-    """Answers paid for in this attempt."""
-
-    completions: list[Completion] = field(default_factory=list)
+TITLE_LIMIT = 120
+BETWEEN_SUMMARIES = "\n\n---\n\n"
 
 
 async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) -> Summary:
@@ -33,117 +31,184 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
         await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
         return documents.summary
     async with run.attempt(Step.SUMMARIZE, run.chain.limits.summarize) as attempt_id:
-        bill = _Bill()
-        try:
+        async with _billed(run) as bill:
             summary = await _write(run, transcript, bill)
-        except UnfinishedAnswer as exc:
-            await _settle_unfinished(run, bill, exc)
+        settlement = bill.settlement()
+        try:
+            await store.summarized(run.claim, attempt_id, summary, settlement, now=clock.now())
+        except LostClaim:
+            await _settle(run, settlement)
             raise
-        except BaseException:
-            if bill.completions:
-                await _settle(run, bill)
-            raise
-        settlement = run.chain.price_completions(bill.completions)
-        await store.summarized(run.claim, attempt_id, summary, settlement, now=clock.now())
     return summary
 
 
+# ------------------------------------------------------------------------------------------------------------ the bill
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What was asked for in this attempt, and is paid for whatever becomes of it."""
+
+    run: JobRun
+    answers: list[Completion] = field(default_factory=list)
+    asking: bool = False
+    """A request is under way: if we are stopped now, nobody says what it cost."""
+
+    def add_broken(self, usage: object = None, request_id: str | None = None) -> None:
+        """Note an answer that did not get whole; without *usage* the estimate stands."""
+        known = usage if isinstance(usage, TokenUsage) else None
+        model = self.run.chain.summarizer.model
+        self.answers.append(Completion(text="", model=model, usage=known, request_id=request_id, service_tier=None))
+
+    def settlement(self) -> Settlement:
+        return self.run.chain.price_completions(self.answers)
+
+
+@asynccontextmanager
+async def _billed(run: JobRun) -> AsyncIterator[_Bill]:
+    """Yield a bill; if the summary does not come about, what was spent on it is recorded all the same."""
+    bill = _Bill(run)
+    try:
+        yield bill
+    except BaseException:
+        if bill.asking:
+            bill.add_broken()
+        if bill.answers:
+            async with shielded():
+                await _settle(run, bill.settlement())
+        raise
+
+
+async def _settle(run: JobRun, settlement: Settlement) -> None:
+    await run.chain.store.settle(run.job.id, Step.SUMMARIZE, settlement, now=run.chain.clock.now())
+
+
+# ----------------------------------------------------------------------------------------------------------- the words
+
+
 async def _write(run: JobRun, transcript: Transcript, bill: _Bill) -> Summary:
-    prompt = run.chain.prompts.read_summary()
+    prompt, title_prompt = run.chain.prompts.read_summary(), run.chain.prompts.read_title()
+    values = _values(run.job, transcript, run.chain.time_zone)
+    title_prompt.filled({**values, "summary": ""})  # a prompt that cannot be used is found out before anything is paid
     if not transcript.text.strip():
-        return _nothing_said(run, prompt)
-    share = INPUT_SHARE
-    while True:
-        try:
-            markdown = await _summarise_in_parts(run, prompt, transcript, bill, share)
-            break
-        except TooLong:
-            share /= 2  # our count was too low for this language or server
-            if share < 0.02:
-                raise
-    title = await _title(run, markdown, bill)
-    return Summary(markdown=markdown, title=title, model=bill.completions[-1].model, prompt_hash=prompt_hash(prompt))
+        return _nothing_said(run.job, prompt)
+    writer = _Writer(run, bill, values)
+    markdown = await writer.summarise(timed_text(transcript), prompt)
+    model = bill.answers[-1].model
+    title = await writer.title(markdown, title_prompt)
+    return Summary(markdown=markdown, title=title, model=model, prompt_hash=prompt_hash(prompt.text))
 
 
-def _nothing_said(run: JobRun, prompt: str) -> Summary:
+def _nothing_said(job: Job, prompt: Prompt) -> Summary:
     """Silence needs no model, and costs nothing."""
     return Summary(
         markdown="Nothing was said in this recording.",
-        title=run.job.contact_name or run.job.file_name,
+        title=job.contact_name or job.file_name,
         model="none",
-        prompt_hash=prompt_hash(prompt),
+        prompt_hash=prompt_hash(prompt.text),
     )
 
 
-async def _summarise_in_parts(run: JobRun, prompt: str, transcript: Transcript, bill: _Bill, share: float) -> str:
-    """Summarise what fits at once; else its parts, and then their summaries together."""
-    summarizer = run.chain.summarizer
-    values = _values(run.job, transcript, run.chain.time_zone)
-    bare = summarizer.count_tokens(fill(prompt, {**values, "transcript": ""}, required=["transcript"]))
-    room = int(summarizer.context_tokens() * share) - bare
-    if room < 200:
-        raise Permanent(
-            f"The prompt alone nearly fills the {summarizer.context_tokens()} tokens that {summarizer.model} takes: "
-            "shorten it, or set openai.context_tokens or another model."
-        )
-    parts = split_by_tokens(timed_text(transcript), room, summarizer.count_tokens)
-    if len(parts) == 1:
-        return await _ask(run, fill(prompt, {**values, "transcript": parts[0]}), bill, live=True)
-    await run.note(
-        f"The transcript is longer than {summarizer.model} takes at once: it is summarised in {len(parts)} parts."
-    )
-    texts = [await _ask(run, fill(prompt, {**values, "transcript": part}), bill) for part in parts]
-    return await _merge(run, texts, values, bill, share)
+class _Writer:
+    """Has the summary of one call written, in as many pieces as it takes."""
 
+    def __init__(self, run: JobRun, bill: _Bill, values: Mapping[str, str]) -> None:
+        self.run, self.bill, self.values = run, bill, values
+        self.model = run.chain.summarizer
+        self.takes = int(self.model.context_tokens() * INPUT_SHARE)
+        """Tokens that go out at once; less when the server refused as much."""
 
-async def _merge(run: JobRun, texts: list[str], values: dict[str, str], bill: _Bill, share: float) -> str:
-    """Bring summaries of parts together, in rounds if they do not fit at once either."""
-    prompt = run.chain.prompts.read_merge()
-    count = run.chain.summarizer.count_tokens
-    room = int(run.chain.summarizer.context_tokens() * share) - count(prompt)
-    for _ in range(MERGE_ROUNDS):
-        groups = _groups(texts, room, count)
-        texts = [
-            await _ask(
-                run, fill(prompt, {**values, "summaries": group}, required=["summaries"]), bill, live=len(groups) == 1
+    async def summarise(self, text: str, prompt: Prompt) -> str:
+        """Summarise what fits at once; else its parts, and then their summaries together."""
+        bare = self.model.count_tokens(prompt.filled({**self.values, "transcript": ""}))
+        if self.takes - bare < SMALLEST_PART:
+            raise Permanent(
+                f"The prompt alone nearly fills the {self.model.context_tokens()} tokens that {self.model.model} takes: "
+                "shorten it, or set openai.context_tokens or another model."
             )
-            for group in groups
-        ]
-        if len(texts) == 1:
-            return texts[0]
-    raise Permanent(
-        f"{run.chain.summarizer.model} does not shorten the partial summaries: choose a model with more context."
-    )
+        parts = split_by_tokens(text, self.takes - bare, self.model.count_tokens)
+        if len(parts) > 1:
+            await self._say_parts(len(parts))
+        texts = [told for part in parts for told in await self._tell(part, prompt, live=len(parts) == 1)]
+        return texts[0] if len(texts) == 1 else await self._merge(texts)
+
+    async def _say_parts(self, count: int) -> None:
+        self.run.chain.prompts.read_merge().filled({**self.values, "summaries": ""})
+        await self.run.note(
+            f"The transcript is longer than {self.model.model} takes at once: it is summarised in {count} parts."
+        )
+
+    async def _tell(self, part: str, prompt: Prompt, *, live: bool = False) -> list[str]:
+        """Summarise one part; where the server takes less than it should, its halves."""
+        asked = prompt.filled({**self.values, "transcript": part})
+        try:
+            return [await self._ask(asked, live=live)]
+        except TooLong:
+            size = self.model.count_tokens(part)
+            if size < SMALLEST_PART:
+                raise
+            self.takes = min(self.takes, self.model.count_tokens(asked) // 2)
+        halves = split_by_tokens(part, size // 2 + 1, self.model.count_tokens)
+        await self._say_parts(len(halves))
+        return [told for half in halves for told in await self._tell(half, prompt)]
+
+    async def _merge(self, texts: list[str]) -> str:
+        """Bring summaries of parts together, in rounds if they do not fit at once either."""
+        prompt = self.run.chain.prompts.read_merge()
+        room = self.takes - self.model.count_tokens(prompt.filled({**self.values, "summaries": ""}))
+        for _ in range(MERGE_ROUNDS):
+            groups = self._groups(texts, room)
+            asked = [prompt.filled({**self.values, "summaries": group}) for group in groups]
+            texts = [await self._ask(text, live=len(groups) == 1) for text in asked]
+            if len(texts) == 1:
+                return texts[0]
+        raise Permanent(f"{self.model.model} does not shorten the partial summaries: choose a model with more context.")
+
+    def _groups(self, texts: list[str], room: int) -> list[str]:
+        """Join neighbouring texts while they fit into *room* tokens; at least two each, or rounds would not end."""
+        groups: list[list[str]] = [[]]
+        for text in texts:
+            joined = BETWEEN_SUMMARIES.join([*groups[-1], text])
+            if len(groups[-1]) >= 2 and self.model.count_tokens(joined) > room:
+                groups.append([])
+            groups[-1].append(text)
+        return [BETWEEN_SUMMARIES.join(group) for group in groups]
+
+    async def title(self, markdown: str, prompt: Prompt) -> str:
+        """Return a title; if there is none to be had, whom the call was with: it must not cost a second summary."""
+        job = self.run.job
+        try:
+            answer = await self._ask(prompt.filled({**self.values, "summary": markdown}))
+        except StepError as exc:
+            await self.run.note(f"The call has no title of its own: {exc}", "warning")
+            answer = ""
+        first_line = next((line.strip(" #*\"'“”„") for line in answer.splitlines() if line.strip()), "")
+        return first_line[:TITLE_LIMIT] or job.contact_name or job.file_name
+
+    async def _ask(self, text: str, *, live: bool = False) -> str:
+        """Ask the model once; *live*: what it writes is shown while it comes."""
+        self.bill.asking = True
+        try:
+            completion = await self.model.complete(
+                instructions=_INSTRUCTIONS, text=text, on_text=self._show if live else _hear_nothing
+            )
+        except UnfinishedAnswer as exc:
+            self.bill.asking = False
+            self.bill.add_broken(exc.usage, exc.request_id)
+            raise
+        except StepError:
+            self.bill.asking = False  # refused, or never heard: not billed
+            raise
+        self.bill.asking = False
+        self.bill.answers.append(completion)
+        return completion.text.strip()
+
+    def _show(self, piece: str) -> None:
+        self.run.chain.bus.publish(SummaryText(job_id=self.run.job.id, text=piece))
 
 
-def _groups(texts: list[str], room: int, count: Callable[[str], int]) -> list[str]:
-    """Join neighbouring texts while they fit into *room* tokens; at least two each, or rounds would not end."""
-    groups: list[list[str]] = [[]]
-    for text in texts:
-        joined = "\n\n---\n\n".join([*groups[-1], text])
-        if len(groups[-1]) >= 2 and count(joined) > room:
-            groups.append([])
-        groups[-1].append(text)
-    return ["\n\n---\n\n".join(group) for group in groups]
-
-
-async def _title(run: JobRun, markdown: str, bill: _Bill) -> str:
-    prompt = fill(run.chain.prompts.read_title(), {"summary": markdown}, required=["summary"])
-    answer = await _ask(run, prompt, bill)
-    first_line = next((line.strip(" #*\"'“”„") for line in answer.splitlines() if line.strip()), "")
-    return first_line[:TITLE_LIMIT] or run.job.contact_name or run.job.file_name
-
-
-async def _ask(run: JobRun, text: str, bill: _Bill, *, live: bool = False) -> str:
-    """Ask the model once; *live*: what it writes is shown while it comes."""
-
-    def hear(piece: str) -> None:
-        if live:
-            run.chain.bus.publish(SummaryText(job_id=run.job.id, text=piece))
-
-    completion = await run.chain.summarizer.complete(instructions=_INSTRUCTIONS, text=text, on_text=hear)
-    bill.completions.append(completion)
-    return completion.text.strip()
+def _hear_nothing(_: str) -> None:
+    """Nobody watches this answer come."""
 
 
 _INSTRUCTIONS = (
@@ -164,19 +229,3 @@ def _values(job: Job, transcript: Transcript, time_zone: str) -> dict[str, str]:
         "duration": f"{minutes} min {seconds:02d} s",
         "language": transcript.language or job.language or "the language of the call",
     }
-
-
-async def _settle(run: JobRun, bill: _Bill) -> None:
-    """Record answers that were paid for although the step did not finish."""
-    settlement = run.chain.price_completions(bill.completions)
-    await run.chain.store.settle(run.job.id, Step.SUMMARIZE, settlement, now=run.chain.clock.now())
-
-
-async def _settle_unfinished(run: JobRun, bill: _Bill, broken: UnfinishedAnswer) -> None:
-    """Record what a broken answer cost, or that it is not known: then the estimate stands."""
-    usage = broken.usage if isinstance(broken.usage, TokenUsage) else None
-    cut = Completion(
-        text="", model=run.chain.summarizer.model, usage=usage, request_id=broken.request_id, service_tier=None
-    )
-    bill.completions.append(cut)
-    await _settle(run, bill)

@@ -23,7 +23,7 @@ from focusflow.pipeline.deliver import redeliver
 from focusflow.pipeline.process import run_job
 from focusflow.pipeline.prompts import PromptFiles
 from focusflow.pipeline.workspace import Workspace
-from focusflow.ports import Arrival, ClaimLimits, Delivery, JobDetail, JobFilter, Sink, SourceFile
+from focusflow.ports import Arrival, ClaimLimits, Delivery, JobDetail, Sink, SourceFile
 from focusflow.providers import retry
 from focusflow.providers.assemblyai import Deadlines, TranscriptionOptions, open_assemblyai
 from focusflow.providers.drive import DriveSource
@@ -229,6 +229,18 @@ class Works:
             await run_job(self.chain, claim)
         self.log.trip = None
         return await self.job(job_id)
+
+    async def crash_at(self, job_id: JobId, nth: int) -> None:
+        """As `run`, but the process dies when it has said n things; nothing is handed back."""
+        claim = await self.claim(job_id)
+        self.bus.announced, self.bus.crash_at = 0, nth
+        with pytest.raises(Crash):
+            await run_job(self.chain, claim)
+        self.bus.crash_at = None
+
+    def trip(self, act: Callable[[], object], *, nth: int, service: str, path: str = "") -> None:
+        """Let something happen in the world when the n-th request to a place comes in."""
+        self.log.trip = Trip(act, nth, service, path)
 
     async def at(self, act: Callable[[], object], job_id: JobId, nth: int = 1, *, service: str, path: str = "") -> Job:
         """As `run`, but something happens in the world when the n-th request to a place comes in."""
