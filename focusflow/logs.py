@@ -93,6 +93,7 @@ def logging_to(
     root.setLevel(level.upper())
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    configured_before = structlog.get_config()
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -108,7 +109,7 @@ def logging_to(
             handler.close()
         root.handlers[:], level_before = before
         root.setLevel(level_before)
-        structlog.reset_defaults()
+        structlog.configure(**configured_before)
 
 
 class _Preparing(QueueHandler):

@@ -86,6 +86,9 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
         async with stopping_on_signals() as signals, opened_works(settings) as works:
             signals.stop = works.supervisor.stop
             await works.supervisor.run(until_idle=until_idle)
+            looking = works.supervisor.discovery_loop
+            if until_idle and looking.broken:
+                raise Finished(Exit.SERVICE, f"New calls could not be looked for: {looking.error}")
 
     with logging_for(settings):
         run_async(work)

@@ -1,0 +1,16 @@
+"""What all tests share: log lines that cost nothing to write."""
+
+import pytest
+import structlog
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_log_lines() -> None:
+    """Keep structlog from drawing every traceback in a box, which takes half a second for each."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+        ]
+    )
