@@ -94,8 +94,13 @@ class SqliteDatabase:
 
     def _translate(self, sql: str) -> str:
         if sql not in self._translated:
-            self._translated[sql] = _LOCK_CLAUSE.sub("", sql)
+            self._translated[sql] = translate(sql)
         return self._translated[sql]
+
+
+def translate(sql: str) -> str:
+    """Return the statement as SQLite spells it: its writers wait for one another anyway."""
+    return _LOCK_CLAUSE.sub("", sql)
 
 
 async def _on_thread(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -133,16 +138,37 @@ async def open_sqlite(
 
 @asynccontextmanager
 async def _thread(path: Path, connect: Callable[[], sqlite3.Connection]) -> AsyncIterator[aiosqlite.Connection]:
-    connection = aiosqlite.Connection(connect, iter_chunk_size=64)
+    opened: list[sqlite3.Connection] = []
+
+    def remembered() -> sqlite3.Connection:
+        opened.append(connect())
+        return opened[0]
+
+    connection = aiosqlite.Connection(remembered, iter_chunk_size=64)
     # should closing be prevented by force, the thread must not keep the interpreter from exiting
     connection._thread.daemon = True
-    with _explained(path):
-        await connection
+    try:
+        with _explained(path):
+            await connection
+    except BaseException:
+        # whoever was cancelled while it opened leaves a thread that has yet to end, and a connection that nobody knows
+        await _ended(connection)
+        for unknown in opened:
+            unknown.close()
+        raise
     try:
         yield connection
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
             await connection.close()
+        await _ended(connection)
+
+
+async def _ended(connection: aiosqlite.Connection) -> None:
+    """Wait until the thread is gone: it must not report to a loop that is closed."""
+    with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
+        while connection._thread.is_alive():  # noqa: ASYNC110  # a thread has no event to wait for
+            await anyio.sleep(0.002)
 
 
 def _connected(
@@ -152,6 +178,7 @@ def _connected(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         isolation_level=None,
+        check_same_thread=False,  # one thread uses it, but another may have to close it
         timeout=busy_timeout_ms / 1000,
         cached_statements=512,
     )
