@@ -12,7 +12,7 @@ import anyio
 
 from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Step
 from focusflow.domain.transcript import Transcript, named_speakers
-from focusflow.errors import Ambiguous, FocusFlowError, Permanent, Transient
+from focusflow.errors import Ambiguous, LostClaim, Permanent, StepError, Transient
 from focusflow.pipeline.audio import header_seconds
 from focusflow.pipeline.run import JobRun
 from focusflow.ports import Documents, Downloaded, TranscriptFailed, TranscriptPending, TranscriptReady
@@ -29,6 +29,7 @@ async def transcript_of(run: JobRun, documents: Documents) -> Transcript | None:
         attempt_id = await store.begin(run.claim, Step.TRANSCRIBE, now=clock.now())
         await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
         await store.transcribed(run.claim, None, documents.transcript, None, now=clock.now())
+        await _delete_at_vendor(run, run.job.transcript_id)  # an earlier run may have been stopped just before it
         return documents.transcript
     transcript_id = run.job.transcript_id or await _order_made_before(run)
     if transcript_id is None:
@@ -46,9 +47,11 @@ async def _order_made_before(run: JobRun) -> str | None:
         return None
     run.step = Step.TRANSCRIBE
     found = await chain.transcriber.find(job.upload_ref, since=job.submit_intent_at)
-    if found is not None:
-        await chain.store.submitted(job.id, found, now=chain.clock.now())
-        await run.note("Found the transcript that was ordered before the interruption; it is not ordered again.")
+    if found is None:
+        await chain.store.forget_order(run.claim, keep_upload=True, now=chain.clock.now())
+        return None
+    await chain.store.submitted(job.id, found, now=chain.clock.now())
+    await run.note("Found the transcript that was ordered before the interruption; it is not ordered again.")
     return found
 
 
@@ -110,6 +113,9 @@ async def _order(run: JobRun, upload_ref: str) -> str:
             transcript_id = await chain.transcriber.submit(upload_ref, language=None)
         except Ambiguous as exc:
             transcript_id = await _look_for_order(run, upload_ref, exc)
+        except StepError:  # refused: there is no order to look for, and no money to keep for it
+            await chain.store.forget_order(run.claim, keep_upload=True, now=chain.clock.now())
+            raise
         await chain.store.submitted(job.id, transcript_id, now=chain.clock.now())
     if deadline.cancelled_caught:
         raise Ambiguous("The order for the transcript got no answer; it is looked for before another is made.")
@@ -122,7 +128,7 @@ async def _look_for_order(run: JobRun, upload_ref: str, unclear: Ambiguous) -> s
     chain = run.chain
     try:
         found = await chain.transcriber.find(upload_ref, since=chain.clock.now() - timedelta(minutes=5))
-    except FocusFlowError:
+    except StepError:
         raise unclear from None
     if found is None:
         raise Ambiguous(str(unclear), retry_after=LOOK_AGAIN_SECONDS) from unclear
@@ -138,9 +144,12 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents) -> Tra
         transcript = await anyio.to_thread.run_sync(_understood, run, raw)
         settlement = await anyio.to_thread.run_sync(chain.price_transcript, raw)
         paid = replace(settlement, external_ref=transcript_id)
-        await chain.store.transcribed(run.claim, attempt_id, transcript, paid, now=chain.clock.now())
-    if chain.delete_after_fetch:
-        await _delete_at_vendor(run, transcript_id)
+        try:
+            await chain.store.transcribed(run.claim, attempt_id, transcript, paid, now=chain.clock.now())
+        except LostClaim:
+            await chain.store.settle(run.job.id, Step.TRANSCRIBE, paid, now=chain.clock.now())
+            raise
+    await _delete_at_vendor(run, transcript_id)
     return transcript
 
 
@@ -174,11 +183,13 @@ async def _failed(run: JobRun, failed: TranscriptFailed, documents: Documents) -
     raise (Permanent if failed.permanent else Transient)(failed.reason)
 
 
-async def _delete_at_vendor(run: JobRun, transcript_id: str) -> None:
-    """Delete what is stored here now; a failure is worth a line, not the job."""
+async def _delete_at_vendor(run: JobRun, transcript_id: str | None) -> None:
+    """Delete what is stored here now, if that is wanted; a failure is worth a line, not the job."""
+    if not run.chain.delete_after_fetch or transcript_id is None:
+        return
     try:
         await run.chain.transcriber.delete(transcript_id)
-    except FocusFlowError as exc:
+    except StepError as exc:
         await run.note(f"The transcript could not be deleted at {run.chain.transcriber.name}: {exc}", "warning")
     else:
         await run.note(f"Deleted audio and transcript at {run.chain.transcriber.name}.")

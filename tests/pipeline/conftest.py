@@ -97,6 +97,14 @@ class Trip:
     nth: int
     service: str
     path: str
+    method: str = "*"
+
+    def concerns(self, entry: LoggedRequest) -> bool:
+        return (
+            self.service in ("*", entry.service)
+            and self.method in ("*", entry.method)
+            and re.search(self.path, entry.path) is not None
+        )
 
 
 class TrippingLog(RequestLog):
@@ -109,7 +117,7 @@ class TrippingLog(RequestLog):
     def record(self, entry: LoggedRequest) -> None:
         super().record(entry)
         trip = self.trip
-        if trip and trip.service in ("*", entry.service) and re.search(trip.path, entry.path):
+        if trip and trip.concerns(entry):
             trip.nth -= 1
             if trip.nth == 0:
                 trip.act()
@@ -221,11 +229,13 @@ class Works:
         await run_job(self.chain, await self.claim(job_id))
         return await self.job(job_id)
 
-    async def stop_at(self, job_id: JobId, nth: int = 1, *, service: str = "*", path: str = "") -> Job:
+    async def stop_at(
+        self, job_id: JobId, nth: int = 1, *, service: str = "*", path: str = "", method: str = "*"
+    ) -> Job:
         """As `run`, but the worker is stopped when the n-th request to a place comes in."""
         claim = await self.claim(job_id)
         with anyio.CancelScope() as scope:
-            self.log.trip = Trip(scope.cancel, nth, service, path)
+            self.log.trip = Trip(scope.cancel, nth, service, path, method)
             await run_job(self.chain, claim)
         self.log.trip = None
         return await self.job(job_id)
@@ -373,7 +383,7 @@ async def opened(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(sandbox)
         database_id = sandbox.notion.create_focusflow_database()
-        store = await stack.enter_async_context(open_store(tmp_path / "focusflow.db", bus=bus, synchronous="OFF"))
+        store = await stack.enter_async_context(open_store(tmp_path / "focusflow.db", bus=bus, synchronous="NORMAL"))
         source = DriveSource(
             credentials=sandbox.drive.user_credentials_info(),
             folder_id=sandbox.drive.files.root_id,
