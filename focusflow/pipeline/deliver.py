@@ -8,7 +8,7 @@ import structlog
 
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.transcript import Transcript
-from focusflow.errors import Ambiguous, Held, LostClaim, PageGone, Permanent, StepError, Transient
+from focusflow.errors import Ambiguous, Held, StepError, StoreError, Transient
 from focusflow.pipeline.chain import Chain
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun
 from focusflow.ports import Delivery, Page, Sink, Summary
@@ -61,11 +61,17 @@ async def deliver(
             await courier.bring(page_of(job, transcript, summary, chain.time_zone))
     except TimeoutError:
         return await courier.failed(Transient(f"{sink.name} took longer than {chain.limits.sync / 60:g} minutes."))
-    except LostClaim:
-        raise
     except StepError as exc:
         return await courier.failed(exc)
+    except StoreError:
+        raise
+    except Exception as exc:  # noqa: BLE001  # one sink's bug is no reason to keep the call from the others
+        return await courier.failed(_mistake(sink, exc), cause=exc)
     return await courier.save(error=None, next_attempt_at=None, delivered_at=chain.clock.now())
+
+
+def _mistake(sink: Sink, exc: Exception) -> Transient:
+    return Transient(f"FocusFlow made a mistake ({type(exc).__name__}) at {sink.name}; the log has the details.")
 
 
 class _Courier:
@@ -92,29 +98,28 @@ class _Courier:
             await self.save(ref=found.ref, url=found.url)
             return found.ref
         await self.save(intent_at=self.chain.clock.now())
-        with anyio.CancelScope(shield=True), anyio.move_on_after(CREATE_SECONDS) as deadline:
+        seconds = min(CREATE_SECONDS, self.chain.limits.sync)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(seconds) as deadline:
             made = await self.sink.create(page)
             await self.save(ref=made.ref, url=made.url)
         if deadline.cancelled_caught:
             raise Ambiguous(f"{self.sink.name} gave no answer when the page was made; it is looked for first.")
         return made.ref
 
-    async def failed(self, error: StepError) -> Delivery:
+    async def failed(self, error: StepError, *, cause: Exception | None = None) -> Delivery:
         """Keep the sentence, and when the sink is tried again by itself, if it is."""
-        _log.warning(str(error), job=self.job.id, sink=self.sink.name, exc_info=error)
+        _log.warning(str(error), job=self.job.id, sink=self.sink.name, exc_info=cause or error)
         wait = self._wait_after(error)
         again = None if wait is None else self.chain.clock.now() + timedelta(seconds=wait)
         return await self.save(error=str(error), next_attempt_at=again)
 
     def _wait_after(self, error: StepError) -> float | None:
         match error:
-            case PageGone() | Permanent():
-                return None
             case Held():
                 return error.retry_after if error.retry_after is not None else HOLD_SECONDS[error.kind]
             case Transient():
                 return max(self.chain.retries.delay(self.delivery.attempts), error.retry_after or 0.0)
-        return None
+        return None  # a person has to act
 
 
 def page_of(job: Job, transcript: Transcript, summary: Summary, time_zone: str) -> Page:

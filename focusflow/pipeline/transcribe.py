@@ -34,10 +34,11 @@ async def transcript_of(run: JobRun, documents: Documents) -> Transcript | None:
     transcript_id = run.job.transcript_id or await _order_made_before(run)
     if transcript_id is None:
         upload_ref = await _upload(run)
-        if upload_ref is None:
-            return None
-        transcript_id = await _order(run, upload_ref)
-    return await _collect(run, transcript_id, documents)
+        return None if upload_ref is None else await _order_and_collect(run, upload_ref, documents)
+    async with run.attempt(Step.TRANSCRIBE, run.chain.limits.transcribe) as attempt_id:
+        transcript = await _collect(run, transcript_id, documents, attempt_id)
+    await _delete_at_vendor(run, transcript_id)
+    return transcript
 
 
 async def _order_made_before(run: JobRun) -> str | None:
@@ -45,8 +46,10 @@ async def _order_made_before(run: JobRun) -> str | None:
     job, chain = run.job, run.chain
     if job.submit_intent_at is None or job.upload_ref is None:
         return None
-    run.step = Step.TRANSCRIBE
-    found = await chain.transcriber.find(job.upload_ref, since=job.submit_intent_at)
+    async with run.attempt(Step.TRANSCRIBE, chain.limits.transcribe) as attempt_id:
+        found = await chain.transcriber.find(job.upload_ref, since=job.submit_intent_at)
+        outcome = Outcome.REUSED if found else Outcome.DONE
+        await chain.store.end(run.claim, attempt_id, outcome, now=chain.clock.now())
     if found is None:
         await chain.store.forget_order(run.claim, keep_upload=True, now=chain.clock.now())
         return None
@@ -103,12 +106,20 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     return True
 
 
+async def _order_and_collect(run: JobRun, upload_ref: str, documents: Documents) -> Transcript:
+    async with run.attempt(Step.TRANSCRIBE, run.chain.limits.transcribe) as attempt_id:
+        transcript_id = await _order(run, upload_ref)
+        transcript = await _collect(run, transcript_id, documents, attempt_id)
+    await _delete_at_vendor(run, transcript_id)
+    return transcript
+
+
 async def _order(run: JobRun, upload_ref: str) -> str:
     """Commit the intent, order the transcript, commit its id. A stop in between is held off for a while."""
     job, chain = run.job, run.chain
-    run.step = Step.TRANSCRIBE
     await chain.store.intend_submit(run.claim, now=chain.clock.now())
-    with anyio.CancelScope(shield=True), anyio.move_on_after(ORDER_SECONDS) as deadline:
+    seconds = min(ORDER_SECONDS, chain.limits.transcribe)
+    with anyio.CancelScope(shield=True), anyio.move_on_after(seconds) as deadline:
         try:
             transcript_id = await chain.transcriber.submit(upload_ref, language=None)
         except Ambiguous as exc:
@@ -135,21 +146,19 @@ async def _look_for_order(run: JobRun, upload_ref: str, unclear: Ambiguous) -> s
     return found
 
 
-async def _collect(run: JobRun, transcript_id: str, documents: Documents) -> Transcript:
+async def _collect(run: JobRun, transcript_id: str, documents: Documents, attempt_id: int) -> Transcript:
     """Wait for the ordered transcript, store it as it came, understand it, settle it."""
     chain = run.chain
-    async with run.attempt(Step.TRANSCRIBE, chain.limits.transcribe) as attempt_id:
-        raw = await _wait(run, transcript_id, documents)
-        await chain.store.keep_raw_transcript(run.job.id, raw, now=chain.clock.now())
-        transcript = await anyio.to_thread.run_sync(_understood, run, raw)
-        settlement = await anyio.to_thread.run_sync(chain.price_transcript, raw)
-        paid = replace(settlement, external_ref=transcript_id)
-        try:
-            await chain.store.transcribed(run.claim, attempt_id, transcript, paid, now=chain.clock.now())
-        except LostClaim:
-            await chain.store.settle(run.job.id, Step.TRANSCRIBE, paid, now=chain.clock.now())
-            raise
-    await _delete_at_vendor(run, transcript_id)
+    raw = await _wait(run, transcript_id, documents)
+    await chain.store.keep_raw_transcript(run.job.id, raw, now=chain.clock.now())
+    transcript = await anyio.to_thread.run_sync(_understood, run, raw)
+    settlement = await anyio.to_thread.run_sync(chain.price_transcript, raw)
+    paid = replace(settlement, external_ref=transcript_id)
+    try:
+        await chain.store.transcribed(run.claim, attempt_id, transcript, paid, now=chain.clock.now())
+    except LostClaim:
+        await chain.store.settle(run.job.id, Step.TRANSCRIBE, paid, now=chain.clock.now())
+        raise
     return transcript
 
 

@@ -1,8 +1,10 @@
 """Where does audio lie while it is worked on, and how is it gone afterwards?"""
 
+import fcntl
+import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -17,33 +19,57 @@ class Workspace:
         self.root = root
 
     async def sweep(self, *, keep: frozenset[JobId] = frozenset()) -> int:
-        """Remove what an earlier run left behind, except for jobs in *keep*; return how many places went."""
+        """Remove what nobody works on any more, except for jobs in *keep*; return how many places went."""
         return await anyio.to_thread.run_sync(self._sweep, keep)
 
     def _sweep(self, keep: frozenset[JobId]) -> int:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.root.chmod(0o700)
-        leftovers = [place for place in self.root.iterdir() if place.name not in keep]
+        leftovers = [place for place in self.root.iterdir() if place.name not in keep and not _in_use(place)]
         for place in leftovers:
-            shutil.rmtree(place)
+            _remove(place)
         return len(leftovers)
 
     @asynccontextmanager
     async def place(self, job_id: JobId) -> AsyncIterator[Path]:
         """Give the job a directory of its own and remove it, whatever happens."""
         path = self.root / job_id
-        await anyio.to_thread.run_sync(_make_private, path)
+        lock = await anyio.to_thread.run_sync(_made_private, path)
         try:
             yield path
         finally:
             with anyio.CancelScope(shield=True):  # audio must not stay because we were stopped
                 await anyio.to_thread.run_sync(_remove, path)
+            os.close(lock)
 
 
-def _make_private(path: Path) -> None:
+def _made_private(path: Path) -> int:
+    """Make the directory and mark it as in use; return what holds the mark, to be closed."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(0o700)
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    with suppress(OSError):  # some network file systems have no locks: then only one FocusFlow may work here
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    return lock
+
+
+def _in_use(path: Path) -> bool:
+    """Say whether a FocusFlow, this one or another, works there at this moment."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    probe = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(probe)
+    return False
 
 
 def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=not path.exists())
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
