@@ -416,7 +416,7 @@ class Queue(Protocol):
         """Move failed jobs whose retry is due back to discovered."""
 
     async def next_due_at(self, *, now: datetime) -> datetime | None:
-        """The earliest instant at which a waiting or failed job comes back by itself; None: none does."""
+        """The earliest instant after *now* at which a waiting or failed job comes back by itself; None: none does."""
 
     async def instance_seen(self, token: str, *, name: str, now: datetime, details: Mapping[str, str]) -> None: ...
 

@@ -82,7 +82,6 @@ class QueuePart(Stored):
         return len(requeued)
 
     async def next_due_at(self, *, now: datetime) -> datetime | None:
-        """As promised by the port; *now* when a job may be claimed at once."""
         (rows,) = await self._database.read([sql.NEXT_DUE(now=now)])
         return maybe_instant(rows[0][0])
 

@@ -190,7 +190,6 @@ CREATE TABLE job_events (
     message TEXT NOT NULL
 ) {strict};
 CREATE INDEX job_events_of_job ON job_events (job_id, id);
-CREATE INDEX job_events_by_time ON job_events (at);
 
 CREATE TABLE control (key TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
 INSERT INTO control (key, value) VALUES ('claims', 'whoever claims locks this row first');
@@ -205,7 +204,8 @@ CREATE TABLE instances (
 """
 
 _SQLITE_COUNTERS_AND_TEXT = """
-CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (status, step)) STRICT;
+CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (status, step))
+STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER jobs_counted_insert AFTER INSERT ON jobs BEGIN
     INSERT INTO job_counts (status, step, n) VALUES (NEW.status, COALESCE(NEW.error_step, ''), 1)

@@ -196,6 +196,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, synchronous: Synchronou
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # 16 MB: pages written again and again are copied once
     connection.execute("PRAGMA cache_size = -32768")  # 32 MB: a page of a thousand files touches many leaves
     migrate_sqlite(connection, path)
 

@@ -165,7 +165,7 @@ class Supervisor:
             return False
         now = self._clock.now()
         due_at = await self._queue.next_due_at(now=now)
-        if due_at is not None and now < due_at <= now + IDLE_HORIZON:
+        if due_at is not None and due_at <= now + IDLE_HORIZON:
             return False
         # what is due may stay where it is, because of a pause or a cap: only an attempt tells
         return await self._process() == _NOTHING_STARTED and not self.processor.running
@@ -242,7 +242,7 @@ class Supervisor:
         now = self._clock.now()
         cron_at = next_turn(self._schedule.processor_cron, now, self._schedule.zone)
         due_at = await self._queue.next_due_at(now=now)
-        return self._seconds_until(min(cron_at, due_at) if due_at is not None and due_at > now else cron_at)
+        return self._seconds_until(min(cron_at, due_at) if due_at is not None else cron_at)
 
     def _seconds_until(self, at: datetime) -> float:
         return max((at - self._clock.now()).total_seconds(), 0.0)

@@ -265,7 +265,7 @@ async def test_failed_jobs_come_back_when_they_are_due(world: World) -> None:
 
 
 async def test_when_something_is_due_next(world: World) -> None:
-    """None when nothing comes back by itself, now when a job may be claimed."""
+    """None when nothing comes back by itself; what may be claimed already hides nothing that comes later."""
     assert await world.store.next_due_at(now=world.now) is None
     await world.add(duration_seconds=None, hold_until=world.now + HOUR)
     assert await world.store.next_due_at(now=world.now) == world.now + HOUR
@@ -273,7 +273,8 @@ async def test_when_something_is_due_next(world: World) -> None:
     await world.store.hold(claim, HoldKind.CREDIT, "No credit.", until=world.now + MINUTE, now=world.now)
     assert await world.store.next_due_at(now=world.now) == world.now + MINUTE
     await world.add()
-    assert await world.store.next_due_at(now=world.now) == world.now
+    assert await world.store.next_due_at(now=world.now) == world.now + MINUTE
+    assert await world.store.next_due_at(now=world.now + MINUTE) == world.now + HOUR
 
 
 # --------------------------------------------------------------------------------------------------------- housekeeping

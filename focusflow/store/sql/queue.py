@@ -104,12 +104,9 @@ RETURNING id, status
 
 NEXT_DUE = Query("""
 SELECT MIN(at) FROM (
-    SELECT MIN(next_attempt_at) AS at FROM jobs WHERE status = 'discovered' AND next_attempt_at IS NOT NULL
+    SELECT MIN(next_attempt_at) AS at FROM jobs WHERE status = 'discovered' AND next_attempt_at > :now
     UNION ALL
-    SELECT MIN(next_attempt_at) FROM jobs WHERE status = 'failed' AND next_attempt_at IS NOT NULL
-    UNION ALL
-    SELECT CAST(:now AS BIGINT) FROM (
-        SELECT 1 FROM jobs WHERE status = 'discovered' AND asked IN (0, 1) AND next_attempt_at IS NULL LIMIT 1) AS ready
+    SELECT MIN(next_attempt_at) FROM jobs WHERE status = 'failed' AND next_attempt_at > :now
 ) AS times
 """)
 
@@ -120,6 +117,12 @@ ON CONFLICT (token) DO UPDATE SET name = excluded.name, seen_at = excluded.seen_
 
 INSTANCE_GONE = Query("DELETE FROM instances WHERE token = :token")
 
-PRUNE_EVENTS = Query("DELETE FROM job_events WHERE at < :events_before RETURNING 1")
+# lines are added in the order of time: the walk from the oldest ends at the first that stays, and needs no index of its own
+PRUNE_EVENTS = Query("""
+DELETE FROM job_events WHERE at < :events_before AND id < COALESCE(
+    (SELECT id FROM job_events WHERE at >= :events_before ORDER BY id LIMIT 1),
+    (SELECT MAX(id) + 1 FROM job_events), 0)
+RETURNING 1
+""")
 
 PRUNE_INSTANCES = Query("DELETE FROM instances WHERE seen_at < :dead_since RETURNING 1")
