@@ -23,6 +23,7 @@ TRIES = 4
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _JSON_EACH = re.compile(r"json_each\((:\w+)\)")
 
+_Again = (refusals.DeadlockDetected, refusals.SerializationFailure)
 _Connection = psycopg.AsyncConnection[Row]
 
 
@@ -44,13 +45,15 @@ class PostgresDatabase:
         self._translated: dict[str, bytes] = {}
 
     async def run(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        for tries_left in reversed(range(TRIES)):
+        for _ in range(TRIES - 1):
             try:
                 return await self._once(statements, "")
-            except (refusals.DeadlockDetected, refusals.SerializationFailure) as exc:
-                if not tries_left:
-                    raise StoreBusy(f"{self._name} is too busy: it is tried again.") from exc
-        raise AssertionError("unreachable")
+            except _Again:
+                continue
+        try:
+            return await self._once(statements, "")
+        except _Again as exc:
+            raise StoreBusy(f"The {self._name} is too busy: it is tried again.") from exc
 
     async def read(self, statements: Sequence[Statement]) -> list[list[Row]]:
         return await self._once(statements, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -140,7 +143,7 @@ def _explained(name: str) -> Iterator[None]:
     """Turn what the driver raises into one sentence that names the database."""
     try:
         yield
-    except (refusals.DeadlockDetected, refusals.SerializationFailure):
+    except _Again:
         raise
     except refusals.LockNotAvailable as exc:
         raise StoreBusy(f"Another program keeps the {name} locked: it is tried again.") from exc

@@ -52,6 +52,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with psycopg.connect(server.get_uri(), autocommit=True) as admin:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the session
                 admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+            admin.execute("ALTER SYSTEM SET deadlock_timeout = '50ms'")
             admin.execute("SELECT pg_reload_conf()")
         yield str(server.get_uri())
         server.cleanup()

@@ -412,4 +412,4 @@ def settlement(ref: str, priced: bool) -> Settlement:
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestStore.settings = settings(max_examples=12, stateful_step_count=30, deadline=None)

@@ -13,9 +13,10 @@ import anyio
 import pytest
 
 from focusflow.domain.jobs import Status
-from focusflow.errors import LostClaim
+from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError
 from focusflow.events import Bus
 from focusflow.store import open_store
+from focusflow.store.database import Query
 
 if TYPE_CHECKING:
     from tests.store.conftest import World
@@ -144,6 +145,39 @@ async def test_two_may_absorb_the_same_page(world: World) -> None:
         for _ in range(3):
             group.start_soon(work)
     assert len(added) == len(set(added)) == 50
+
+
+async def test_transactions_that_meet_head_on_are_run_again(postgres_url: str) -> None:
+    """PostgreSQL gives one of the two up; being a value, it is simply run once more."""
+    touch = Query("UPDATE control SET value = value WHERE key = :key RETURNING key")
+    pause = Query("SELECT pg_sleep(0.1)")
+
+    async with open_store(postgres_url, bus=Bus()) as store:
+        database = store._database
+        await store.pause(now=NOON)
+
+        async def meet(first: str, second: str) -> None:
+            results = await database.run([touch(key=first), pause(), touch(key=second)])
+            assert [results[0], results[2]] == [[(first,)], [(second,)]]
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(meet, "claims", "paused_at")
+            group.start_soon(meet, "paused_at", "claims")
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "sentence"),
+    [("40001", StoreBusy, "too busy"), ("53100", DiskFull, "disk of the"), ("22012", StoreError, "refused")],
+)
+async def test_what_postgres_refuses_is_said_in_our_words(
+    postgres_url: str, state: str, error: type[StoreError], sentence: str
+) -> None:
+    """A server that refuses again and again, has no room, or finds a mistake."""
+    refuse = Query(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$")
+    async with open_store(postgres_url, bus=Bus()) as store:
+        with pytest.raises(error, match=sentence):
+            await store._database.run([refuse()])
+        await store.pause(now=NOON)
 
 
 def test_interpreters_end(tmp_path_factory: pytest.TempPathFactory) -> None:
