@@ -17,13 +17,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from focusflow.cli import main
 from focusflow.cli.demo import environment
+from focusflow.cli.output import job_json
+from focusflow.events import Bus
+from focusflow.ports import JobFilter
 from focusflow.sandbox.faults import Fault, FaultPlan
-from focusflow.sandbox.recordings import Recording, standard_recordings
+from focusflow.sandbox.recordings import standard_recordings
 from focusflow.sandbox.server import Sandbox, build_sandbox
+from focusflow.store import open_store
 
 SECONDS = 50
 """No process of ours may take longer."""
@@ -67,10 +72,11 @@ class Server:
         self._thread.join(20)
         self._loop.close()
 
-    def add(self, *recordings: Recording) -> list[str]:
-        """Put recordings into Drive; return their files' ids."""
+    def add(self, *words: str) -> list[str]:
+        """Put the standard recordings whose names contain each of *words* into Drive; return their files' ids."""
         added = []
-        for recording in recordings:
+        known = standard_recordings(date.today())
+        for recording in [next(found for found in known if word in found.file_name) for word in words]:
             added.append(self.sandbox.drive.files.add_recording(recording))
             if recording.script_key is not None:
                 md5 = hashlib.md5(recording.content, usedforsecurity=False).hexdigest()
@@ -90,12 +96,6 @@ def serving(*, speed: float = 50, faults: list[Fault] | None = None) -> Iterator
         yield server
     finally:
         server.stop()
-
-
-def recordings(*words: str) -> list[Recording]:
-    """Return the standard recordings whose names contain each of *words*, one for each."""
-    known = standard_recordings(date.today())
-    return [next(r for r in known if word in r.file_name) for word in words]
 
 
 def environment_of(server: Server, data: Path) -> dict[str, str]:
@@ -147,8 +147,12 @@ class Machine:
         )
 
     def jobs(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.run("jobs", "list", "--json").json
-        return found
+        """What `focusflow jobs list --json` would print, without the price of a process."""
+        return anyio.run(self._jobs)
+
+    async def _jobs(self) -> list[dict[str, Any]]:
+        async with open_store(self.data / "focusflow.db", bus=Bus()) as store:
+            return [job_json(row) for row in await store.jobs(JobFilter(), limit=1_000)]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the database itself."""
@@ -218,7 +222,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """Data of a run that completed two calls and skipped three, and the environment it had."""
     data = tmp_path_factory.mktemp("finished")
     with serving() as server:
-        server.add(*recordings("Linden", "Carmen", "07700900812", "Leila", "Voice 004"))
+        server.add("Linden", "Carmen", "07700900812", "Leila", "Voice 004")
         ran = Machine(server=server, data=data, environ=environment_of(server, data)).run("run", "--until-idle")
         assert ran.code == 0, ran.err
         return data, environment_of(server, data)

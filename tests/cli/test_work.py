@@ -1,0 +1,188 @@
+"""Is the work done once, from wherever it is started, and does everything that was not done say why?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from focusflow.sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Machine, MakeMachine
+
+
+def test_a_run_finds_processes_and_ends(machine: Machine) -> None:
+    """`run --until-idle`, the whole way: every call once on the bill, a page for each, nothing left of the audio."""
+    machine.server.add("Linden", "Carmen")
+
+    ran = machine.run("run", "--until-idle")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert [job["status"] for job in machine.jobs()] == ["completed", "completed"]
+    assert machine.server.bill("assemblyai") == 2
+    assert len(machine.server.sandbox.notion.pages()) == 2
+    assert list((machine.data / "tmp").iterdir()) == []
+    assert machine.rows("PRAGMA integrity_check") == [("ok",)]
+    assert machine.rows("SELECT * FROM instances") == []
+
+    again = machine.run("run", "--until-idle")
+    assert again.code == 0
+    assert machine.server.bill("assemblyai") == 2
+
+
+def test_discover_looks_and_pays_for_nothing(machine: Machine) -> None:
+    """Data on stdout, for people or for programs."""
+    machine.server.add("Linden", "Voice 004")
+
+    told = machine.run("discover")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith("2 new, ")
+
+    found = machine.run("discover", "--json").json
+    assert found["counts"]["discovered"] == 1
+    assert found["counts"]["skipped"] == 1
+    assert machine.server.bill("assemblyai") == 0
+
+
+def test_process_does_one_call_whatever_the_rules_say(machine: Machine) -> None:
+    """An outgoing call, while automatic processing is off; the others stay where they are."""
+    outgoing, _ = machine.server.add("Leila", "Linden")
+    off = {"AUTO_PROCESS_ENABLED": "false"}
+    machine.run("discover", **off)
+    job = _of(machine, outgoing)
+    assert job["skip_reason"] == "automatic processing is switched off"
+
+    done = machine.run("process", job["id"], **off)
+
+    assert (done.code, done.err) == (0, "1 asked for.\n")
+    assert done.out.splitlines()[1].split()[:2] == [job["id"], "completed"]
+    assert machine.server.bill("assemblyai") == 1
+
+
+def test_process_from_summarize_uses_the_transcript_again(machine: Machine) -> None:
+    """Cheap: a new summary, no second transcription, the same page."""
+    machine.server.add("Linden")
+    machine.run("run", "--until-idle")
+    (job,) = machine.jobs()
+    answers = machine.server.bill("openai")
+
+    again = machine.run("process", job["id"], "--from", "summarize")
+
+    assert again.code == 0, again.err
+    assert machine.server.bill("assemblyai") == 1
+    assert machine.server.bill("openai") == 2 * answers
+    (after,) = machine.jobs()
+    assert (after["status"], after["notion_page_id"]) == ("completed", job["notion_page_id"])
+    assert float(after["cost_usd"]) > float(job["cost_usd"])
+
+
+def test_process_says_what_it_could_not_finish(make_machine: MakeMachine) -> None:
+    """Exit code 5; the line in the table says why."""
+    machine = make_machine(
+        faults=[Fault(service="assemblyai", kind="status", status=401, path="/v2/upload", times=None)]
+    )
+    machine.server.add("Linden")
+    machine.run("discover")
+    (job,) = machine.jobs()
+
+    told = machine.run("process", job["id"])
+
+    assert told.code == 5
+    assert told.err.splitlines()[-1] == f"Not completed: {job['id']}. `focusflow jobs show ID` says more."
+    (after,) = machine.jobs()
+    assert after["hold_reason"] or after["error_message"]
+
+
+def test_a_source_that_does_not_let_us_in_is_exit_code_5(make_machine: MakeMachine) -> None:
+    """One sentence, for `discover` as for `config check --online` (there it is the configuration)."""
+    machine = make_machine(faults=[Fault(service="drive", kind="status", status=401, times=None)])
+
+    told = machine.run("discover")
+
+    assert (told.code, told.out) == (5, "")
+    assert told.err.startswith("focusflow: ")
+    assert "Traceback" not in told.err
+    checked = machine.run("config", "check", "--online")
+    assert checked.code == 3
+    assert "Traceback" not in checked.err
+
+
+def test_config_check_online_asks_every_service(machine: Machine) -> None:
+    """And pays for none."""
+    checked = machine.run("config", "check", "--online")
+
+    assert checked.code == 0, checked.err
+    asked = {entry.service for entry in machine.server.sandbox.log}
+    assert asked == {"drive", "assemblyai", "openai", "notion"}
+    assert machine.server.bill("assemblyai") + machine.server.bill("openai") == 0
+
+
+def test_two_runs_on_one_database_pay_for_each_call_once(machine: Machine) -> None:
+    """Started at the same moment, on the same calls."""
+    machine.server.add("Linden", "Carmen", "Jonas", "Tomasz", "Alder", "Stephen")
+    both = [machine.start("run", "--until-idle") for _ in range(2)]
+
+    ended = [running.ended() for running in both]
+
+    assert [result.code for result in ended] == [0, 0], ended[0].err + ended[1].err
+    assert {job["status"] for job in machine.jobs()} == {"completed"}
+    assert machine.server.bill("assemblyai") == 6
+    assert len(machine.server.sandbox.notion.pages()) == 6
+    spent = machine.rows("SELECT COUNT(*), COUNT(DISTINCT job_id) FROM charges WHERE state = 'settled'")
+    assert spent == [(12, 6)]
+
+
+def test_a_run_that_is_paused_from_elsewhere_begins_nothing(machine: Machine) -> None:
+    """And goes on when it is resumed, and is run again."""
+    machine.server.add("Linden")
+    machine.run("pause")
+    assert machine.run("run", "--until-idle").code == 0
+    assert [job["status"] for job in machine.jobs()] == ["discovered"]
+
+    machine.run("resume")
+    assert machine.run("run", "--until-idle").code == 0
+    assert [job["status"] for job in machine.jobs()] == ["completed"]
+
+
+def test_what_is_missing_for_work_is_said_at_once(machine: Machine) -> None:
+    """All of it, exit code 3."""
+    told = machine.run("run", ASSEMBLYAI_API_KEY="", GOOGLE_DRIVE_FOLDER_ID="")
+
+    assert (told.code, told.out) == (3, "")
+    assert told.err.count("is not set") == 2
+    assert "Traceback" not in told.err
+
+
+def test_the_log_keeps_no_secret_and_is_for_its_owner_only(machine: Machine) -> None:
+    """After a whole run: no key, no token, mode 0600."""
+    machine.server.add("Linden")
+    machine.run("run", "--until-idle")
+
+    log = machine.data / "focusflow.log"
+    text = log.read_text(encoding="utf-8")
+    assert log.stat().st_mode & 0o777 == 0o600
+    for name in ("ASSEMBLYAI_API_KEY", "OPENAI_API_KEY", "NOTION_API_KEY"):
+        assert machine.environ[name] not in text
+    assert "PRIVATE KEY" not in text
+    assert '"event": "[' in text
+
+
+def test_a_log_that_cannot_be_written_is_a_sentence(machine: Machine) -> None:
+    """Exit code 3: the key to mend is named."""
+    told = machine.run("--set", "logging.file=/dev/null/focusflow.log", "run", "--until-idle")
+
+    assert told.code == 3
+    assert told.err.startswith("focusflow: The log /dev/null/focusflow.log cannot be written")
+
+
+@pytest.mark.parametrize("colour", ["", "1"])
+def test_no_colour_gets_into_a_pipe(machine: Machine, colour: str) -> None:
+    """Whether or not NO_COLOR is set."""
+    told = machine.run("run", "--until-idle", NO_COLOR=colour, FORCE_COLOR="1")
+
+    assert "\x1b" not in told.out + told.err
+
+
+def _of(machine: Machine, file_id: str) -> dict[str, Any]:
+    return next(job for job in machine.jobs() if job["gdrive_file_id"] == file_id)
