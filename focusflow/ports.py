@@ -343,6 +343,10 @@ class Inbox(Protocol):
     ) -> Absorbed:
         """Store a page and the place after it in one transaction; a page seen before changes nothing."""
 
+    async def waiting_files(self, source: str) -> Sequence[str]:
+        """Return the file ids of the source's discovered jobs."""
+        ...
+
     async def unmeasured(self, *, limit: int, now: datetime) -> Sequence[Job]:
         """Return discovered jobs of unknown duration that have a sidecar, or whose wait for one is over."""
 

@@ -15,7 +15,7 @@ from focusflow.store.sql import inbox as sql
 from focusflow.store.sql import ledger
 from focusflow.store.stored import Stored, log_picked
 
-WAITING_FOR_SIDECAR = "Waiting for the file that the recorder writes beside it, which tells how long the call was."
+WAITING_FOR_SIDECAR = "Waiting for its sidecar, which tells how long the call was."
 _FINGERPRINT = "rules_fingerprint"
 _FIRST_STARTED = "first_started_at"
 
@@ -60,6 +60,10 @@ class InboxPart(Stored):
             updated=tuple(dict.fromkeys(JobId(row[0]) for row in updated)),
             twins=twins,
         )
+
+    async def waiting_files(self, source: str) -> Sequence[str]:
+        (rows,) = await self._database.read([sql.WAITING_FILES(source=source)])
+        return [str(row[0]) for row in rows]
 
     async def unmeasured(self, *, limit: int, now: datetime) -> Sequence[Job]:
         (rows,) = await self._database.read([sql.UNMEASURED(limit=limit, now=now)])

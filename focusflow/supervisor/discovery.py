@@ -20,7 +20,7 @@ from focusflow.domain.recordings import (
     read_sidecar,
 )
 from focusflow.errors import CursorExpired, HoldKind, Permanent, StepError
-from focusflow.ports import Arrival, Clock, Inbox, Source, SourceFile, SourcePage
+from focusflow.ports import Absorbed, Arrival, Clock, Inbox, Source, SourceFile, SourcePage
 
 _log = structlog.get_logger(__name__)
 
@@ -76,21 +76,45 @@ class Discovery:
         return added
 
     async def _absorb_from(self, cursor: str | None) -> int:
+        """Absorb every page from *cursor* on and return how many calls are new."""
         added = 0
+        listed: set[str] | None = set() if cursor is None else None
         pages: AsyncIterator[SourcePage] = self._source.pages(cursor)
         async for page in pages:
             arrivals, sidecars = self._sorted(page.files)
-            absorbed = await self._inbox.absorb(
-                self._source.name,
-                arrivals,
-                sidecars,
-                page.gone,
-                cursor=page.cursor,
-                now=self._clock.now(),
-                skip_twins=self._intake.skip_twins,
-            )
+            absorbed = await self._absorb(arrivals, sidecars, page.gone, page.cursor)
             added += len(absorbed.added)
+            if listed is not None:
+                listed = await self._listed(listed, page)
         return added
+
+    async def _absorb(
+        self, arrivals: Sequence[Arrival], sidecars: Sequence[SourceFile], gone: Sequence[str], cursor: str
+    ) -> Absorbed:
+        return await self._inbox.absorb(
+            self._source.name,
+            arrivals,
+            sidecars,
+            gone,
+            cursor=cursor,
+            now=self._clock.now(),
+            skip_twins=self._intake.skip_twins,
+        )
+
+    async def _listed(self, listed: set[str], page: SourcePage) -> set[str] | None:
+        """Add what *page* lists; when everything is listed, what waits and was not there is gone. None: all is listed.
+
+        A feed of changes whose place was lost cannot tell what disappeared meanwhile; only a listing that was not
+        interrupted can.
+        """
+        if page.listing:
+            listed |= {file.file_id for file in page.files}
+            if page.more:
+                return listed
+        if listed:
+            waiting = await self._inbox.waiting_files(self._source.name)
+            await self._absorb((), (), [file_id for file_id in waiting if file_id not in listed], page.cursor)
+        return None
 
     def _sorted(self, files: Sequence[SourceFile]) -> tuple[list[Arrival], list[SourceFile]]:
         arrivals, sidecars = [], []

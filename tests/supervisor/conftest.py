@@ -102,6 +102,8 @@ class Shelf:
 
     name: str = "shelf"
     page_size: int = 100
+    lists: bool = False
+    """The pages from the beginning on say that they are a listing, as Drive's do; what went is not told then."""
     feed: list[SourceFile | str] = field(default_factory=list)
     """Files that came, and ids of those that went."""
     contents: dict[str, bytes | Exception] = field(default_factory=dict)
@@ -160,11 +162,17 @@ class Shelf:
             piece = self.feed[place : place + self.page_size]
             place += len(piece)
             more = place < len(self.feed)
+            listing = self.lists and cursor is None
             yield SourcePage(
-                files=tuple(entry for entry in piece if isinstance(entry, SourceFile)),
-                gone=tuple(entry for entry in piece if isinstance(entry, str)),
+                files=tuple(
+                    entry
+                    for entry in piece
+                    if isinstance(entry, SourceFile) and (not listing or entry.file_id in self.contents)
+                ),
+                gone=() if listing else tuple(entry for entry in piece if isinstance(entry, str)),
                 cursor=str(place),
                 more=more,
+                listing=listing,
             )
             if not more:
                 return

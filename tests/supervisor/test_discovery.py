@@ -411,6 +411,36 @@ async def test_a_listing_that_failed_is_tried_again(house: House) -> None:
     assert house.shelf.asked == [None, None, None, "1"]
 
 
+@pytest.mark.parametrize("page_size", [1, 2, 100])
+async def test_what_disappeared_unseen_is_found_missing_by_a_full_listing(house: House, page_size: int) -> None:
+    """A feed whose place was lost cannot tell what was deleted meanwhile."""
+    house.shelf.lists, house.shelf.page_size = True, page_size
+    went, stays = house.shelf.call("Ann"), house.shelf.call("Ben")
+    await house.discovery.tick()
+    house.shelf.remove(went)
+    house.discovery.list_all_next()
+
+    await house.discovery.tick()
+
+    jobs = await house.jobs()
+    assert (jobs[went].status, jobs[went].skipped_by) == (Status.SKIPPED, SkippedBy.GONE)
+    assert jobs[stays].status is Status.DISCOVERED
+
+
+async def test_a_listing_that_was_interrupted_finds_nothing_missing(house: House) -> None:
+    """What was not listed yet is not gone."""
+    house.shelf.lists, house.shelf.page_size = True, 1
+    found = [house.shelf.call("Ann"), house.shelf.call("Ben")]
+    await house.discovery.tick()
+    house.discovery.list_all_next()
+    house.shelf.trouble[1] = SourceError("The line is dead.")
+    with pytest.raises(SourceError):
+        await house.discovery.look()
+
+    jobs = await house.jobs()
+    assert [jobs[file_id].status for file_id in found] == [Status.DISCOVERED] * 2
+
+
 async def test_a_recording_that_disappears_is_skipped_and_comes_back(house: House) -> None:
     """The bin is not for ever."""
     found = house.shelf.call("Ann")

@@ -77,6 +77,8 @@ RETURNING id, status
 """)
 """When the recording that others are duplicates of disappears unprocessed, one of them takes its place."""
 
+WAITING_FILES = Query("SELECT gdrive_file_id FROM jobs WHERE status = 'discovered' AND source = :source")
+
 FORGET_SIDECARS = Query("""
 DELETE FROM sidecars WHERE source = :source AND file_id IN (SELECT value FROM json_each(:gone))
 """)
