@@ -27,9 +27,15 @@ from focusflow.store.sqlite import open_sqlite
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from focusflow.ports import Control, Inbox, JobRecord, Queue
     from tests.store.conftest import World
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def ports_of(store: Store) -> tuple[Inbox, Queue, JobRecord, Control]:
+    """The type checker holds the store to its four contracts here."""
+    return store, store, store, store
 
 
 async def opened(url: str | Path) -> None:
