@@ -1,0 +1,79 @@
+"""Does the product cost next to nothing when nothing happens, and no more memory for a long call than for a short one?"""
+
+from __future__ import annotations
+
+import sqlite3
+import tracemalloc
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from focusflow.domain.jobs import Status
+from focusflow.ports import JobFilter
+from focusflow.sandbox.scripts import SCRIPTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import structlog.typing
+
+    from tests.known_faults.conftest import OpenWorld
+
+MEGABYTE = 1_000_000
+
+
+def rows_of(database: Path) -> dict[str, list[object]]:
+    """Return every row that is about calls, by table."""
+    tables = ("jobs", "job_events", "attempts", "charges", "sidecars")
+    with closing(sqlite3.connect(database)) as connection:
+        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall() for table in tables}
+
+
+async def test_an_idle_look_at_known_calls_is_one_request_and_leaves_no_trace(
+    world: OpenWorld, logged: list[structlog.typing.EventDict]
+) -> None:
+    """Three hundred calls are known: looking again asks once, reads no file, writes no row and no line."""
+    async with world() as w, w.opened() as product:
+        for n in range(150):
+            w.call(f"Known {n}")
+        await product.look()
+        before = rows_of(w.data / "focusflow.db")
+        w.log.clear()
+        logged.clear()
+        assert await product.look() == "0 new, 0 measured"
+        assert [(entry.method, entry.path) for entry in w.log] == [("GET", "/drive/v3/changes")]
+        assert logged == []
+        assert rows_of(w.data / "focusflow.db") == before
+
+
+async def test_a_long_recording_is_never_in_memory_as_a_whole(world: OpenWorld) -> None:
+    """From Drive to the transcriber in pieces: 60 MB pass through, and a tenth of it is held at most; nothing is left."""
+    async with world() as w, w.opened() as product:
+        w.call(script="pocket-dial")
+        await product.look_and_process()  # imports and connections are not what is weighed
+        files = w.sandbox.drive.files
+        file_id = files.add_file("2026-11-23 07-00-00 (phone) Long Talker ↙.amr", size=60 * MEGABYTE)
+        recording = files.find(file_id)
+        assert recording is not None
+        assert recording.md5 is not None
+        w.sandbox.assemblyai.register_audio(recording.md5, "pocket-dial")
+        await product.look()
+        tracemalloc.start()
+        try:
+            await product.process()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (await product.jobs())[file_id].status is Status.COMPLETED
+        assert peak < 6 * MEGABYTE
+        assert list((w.data / "tmp").iterdir()) == []
+
+
+async def test_a_list_of_calls_carries_no_word_of_what_was_said(world: OpenWorld) -> None:
+    """The screen asks for it again and again: transcripts and summaries are read one call at a time."""
+    async with world() as w, w.opened() as product:
+        file_id = w.call(script="clinic-appointment")
+        job = (await product.look_and_process())[file_id]
+        said = SCRIPTS["clinic-appointment"].utterances[0].text
+        detail = await product.detail(job.id)
+        assert said in repr(detail.documents)
+        assert said not in repr(await product.works.store.jobs(JobFilter(), limit=10))
