@@ -128,15 +128,14 @@ class _Writer:
             )
         parts = split_by_tokens(text, self.takes - bare, self.model.count_tokens)
         if len(parts) > 1:
-            await self._say_parts(len(parts))
+            await self._say_in_parts(f"it is summarised in {len(parts)} parts")
         texts = [told for part in parts for told in await self._tell(part, prompt, live=len(parts) == 1)]
         return texts[0] if len(texts) == 1 else await self._merge(texts)
 
-    async def _say_parts(self, count: int) -> None:
+    async def _say_in_parts(self, how: str) -> None:
+        """Tell the user, and look at the prompt that is needed last before anything is paid."""
         self.run.chain.prompts.read_merge().filled({**self.values, "summaries": ""})
-        await self.run.note(
-            f"The transcript is longer than {self.model.model} takes at once: it is summarised in {count} parts."
-        )
+        await self.run.note(f"The transcript is longer than {self.model.model} takes at once: {how}.")
 
     async def _tell(self, part: str, prompt: Prompt, *, live: bool = False) -> list[str]:
         """Summarise one part; where the server takes less than it should, its halves."""
@@ -149,7 +148,7 @@ class _Writer:
                 raise
             self.takes = min(self.takes, self.model.count_tokens(asked) // 2)
         halves = split_by_tokens(part, size // 2 + 1, self.model.count_tokens)
-        await self._say_parts(len(halves))
+        await self._say_in_parts("a part that was refused is summarised in smaller ones")
         return [told for half in halves for told in await self._tell(half, prompt)]
 
     async def _merge(self, texts: list[str]) -> str:

@@ -60,8 +60,9 @@ async def test_a_recording_replaced_while_it_is_downloaded_is_fetched_as_it_is_n
 async def test_a_download_that_takes_too_long_is_tried_again(works: OpenWorks) -> None:
     """The step has a deadline."""
     async with works() as w:
+        await w.run(await w.add())  # whose first download imports Google's libraries, which takes its time
         w.fault("drive", "stall", path="files/", bytes=0)
-        w.limit(download=0.3)
+        w.limit(download=0.6)
         job_id = await w.add()
         job = await w.run(job_id)
         assert (job.status, job.error_step, job.retry_count) == (Status.FAILED, Step.DOWNLOAD, 1)

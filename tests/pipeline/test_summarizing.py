@@ -309,7 +309,7 @@ async def test_a_summary_that_takes_too_long_is_given_up_for_now(works: OpenWork
     """The step has a deadline; what it cost stands as estimated."""
     async with works() as w:
         w.fault("openai", "stall", path="completions", bytes=0)
-        w.limit(summarize=0.3)
+        w.limit(summarize=0.6)
         job_id = await w.add()
         job = await w.run(job_id)
         assert (job.status, job.error_step, job.retry_count) == (Status.FAILED, Step.SUMMARIZE, 1)

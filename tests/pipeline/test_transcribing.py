@@ -77,10 +77,10 @@ async def test_a_transcript_that_never_gets_ready_is_waited_for_later(works: Ope
     async with works() as w:
         w.fault("assemblyai", "stuck_processing")
         job_id = await w.add()
-        w.limit(transcribe=0.3)
+        w.limit(transcribe=0.6)
         job = await w.run(job_id)
         assert (job.status, job.error_step, job.retry_count) == (Status.FAILED, Step.TRANSCRIBE, 1)
-        assert job.error_message == "The step transcribe took longer than 0.005 minutes: it goes on where it was."
+        assert job.error_message == "The step transcribe took longer than 0.01 minutes: it goes on where it was."
         assert (await charge_for(w, job_id)).state == "reserved"
         for order in w.sandbox.assemblyai.jobs.values():
             order.ends = w.clock.unix()
