@@ -1,0 +1,140 @@
+"""Is what the README promises what the program does?"""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from focusflow.cli.app import app
+from focusflow.cli.outcome import Exit
+from focusflow.config import USER_NAMES
+from focusflow.domain.jobs import TRANSITIONS, Mover, Transition
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ORDER = (Mover.CLAIM, Mover.STEP, Mover.GIVE_BACK, Mover.RETRY, Mover.RULE, Mover.USER, Mover.WATCHDOG)
+
+
+def section(title: str) -> str:
+    """Return the text below a heading of the README."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"README has no section {title}"
+    return found[1]
+
+
+def fenced(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+
+
+def table(text: str) -> list[tuple[str, ...]]:
+    """Return the rows of the first table below its heading."""
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in text.splitlines() if line[:1] == "|"
+    ]
+    return rows[2:]
+
+
+def commands() -> set[str]:
+    """Return every command as it is typed."""
+    found = set()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]  # a group
+        below = getattr(command, "commands", None)
+        found |= {f"{name} {part}" for part in below} if below else {name}
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------- two commands
+
+
+def test_there_are_two_commands_and_ci_runs_the_second() -> None:
+    """What a newcomer types is what must pass."""
+    demo, tests = fenced(section("Two commands"), "sh")
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert demo.endswith("focusflow demo")
+    assert tests.endswith("pytest -n auto")
+    assert f"  {tests}\n" in ci
+    for command in (demo, tests):
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -q ")
+
+
+def test_ci_can_be_run() -> None:
+    """It is there, executable, and stops at the first failure."""
+    ci = ROOT / ".ci" / "run"
+
+    assert ci.stat().st_mode & 0o111
+    assert "set -euo pipefail" in ci.read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------------------ commands
+
+
+def test_every_command_is_in_the_table() -> None:
+    """None is forgotten, none is promised that is not there."""
+    named = set()
+    for row in table(section("Commands")):
+        said = re.findall(r"`([^`]+)`", row[0])
+        first = said[0].removeprefix("focusflow ").split()
+        group = first[0] if first[0] in ("jobs", "config") else ""
+        names = [first[1] if group else first[0], *(word for word in said[1:] if not word.startswith("-"))]
+        named |= {f"{group} {name}".strip() for name in names}
+
+    assert named == commands()
+
+
+def test_every_exit_code_is_documented_in_the_readme_and_in_the_help() -> None:
+    """The same sentence in both places."""
+    sentence = re.search(r"Exit codes:(.*?)\.\n", section("Commands"), re.DOTALL)
+    assert sentence is not None
+    said = " ".join(sentence[1].split())
+
+    assert [int(code) for code in re.findall(r"\b(\d+) ", f"{said} ")] == sorted(Exit)
+    assert said in (app.info.epilog or "")
+
+
+# ------------------------------------------------------------------------------------------------------- configuration
+
+
+def test_every_name_of_the_environment_is_in_the_table() -> None:
+    """With the key it sets."""
+    rows = dict(table(section("Configuration")))
+
+    documented = {name.strip("`"): key.strip("`") for name, key in rows.items()}
+    assert documented == {name: key for name, key in USER_NAMES.items() if not key.startswith("unused.")}
+
+
+def test_the_names_that_do_nothing_are_said_to_do_nothing() -> None:
+    """Nobody shall believe that a password protects something."""
+    for name, key in USER_NAMES.items():
+        if key.startswith("unused."):
+            assert f"`{name}`" in section("Configuration")
+
+
+# ------------------------------------------------------------------------------------------------------------- diagram
+
+
+def line_of(transition: Transition) -> str:
+    movers = ", ".join(mover for mover in ORDER if mover in transition.movers)
+    return f"    {transition.before} --> {transition.after}: {movers}"
+
+
+def test_the_diagram_is_the_machine() -> None:
+    """Generated from `domain.jobs.TRANSITIONS`, word for word."""
+    (drawn,) = fenced(section("What happens to a call"), "mermaid")
+
+    assert drawn.splitlines() == ["stateDiagram-v2", *map(line_of, TRANSITIONS)]
+
+
+# ------------------------------------------------------------------------------------------------------ other documents
+
+
+def test_the_changelog_has_a_place_for_what_is_next() -> None:
+    """In the words of the people who use it."""
+    assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", README))))
+def test_what_the_readme_links_to_is_there(link: str) -> None:
+    """Files move; links stay behind."""
+    assert (ROOT / link).exists()
