@@ -31,7 +31,7 @@ def rows_of(database: Path) -> dict[str, list[object]]:
 async def test_an_idle_look_at_known_calls_is_one_request_and_leaves_no_trace(
     world: OpenWorld, logged: list[structlog.typing.EventDict]
 ) -> None:
-    """Three hundred calls are known: looking again asks once, reads no file, writes no row and no line."""
+    """Three hundred files are known: looking again asks once, reads no file, writes no row and no line."""
     async with world() as w, w.opened() as product:
         for n in range(150):
             w.call(f"Known {n}")
@@ -77,3 +77,14 @@ async def test_a_list_of_calls_carries_no_word_of_what_was_said(world: OpenWorld
         detail = await product.detail(job.id)
         assert said in repr(detail.documents)
         assert said not in repr(await product.works.store.jobs(JobFilter(), limit=10))
+
+
+async def test_by_default_the_call_that_waited_longest_is_next(world: OpenWorld) -> None:
+    """No old call starves: with room for one at a time, they are begun in the order in which people called."""
+    async with world() as w, w.opened(auto__concurrency=1) as product:
+        calls = [w.call(script="pocket-dial") for _ in range(3)]
+        jobs = await product.look_and_process()
+        details = [await product.detail(jobs[file_id].id) for file_id in calls]
+        begun = [detail.attempts[0].id for detail in details]
+        assert begun == sorted(begun)
+        assert len(set(begun)) == 3
