@@ -101,7 +101,7 @@ def run(
 def demo(
     context: typer.Context,
     speed: Annotated[
-        float, typer.Option(min=0.1, max=1000, help="How much faster than life the services answer.")
+        float, typer.Option(min=0.1, max=1000, metavar="FACTOR", help="How much faster than life the services answer.")
     ] = 1.0,
     keep: Annotated[
         Path | None,
@@ -116,13 +116,13 @@ def demo(
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="PORT", help="0: any free one.")] = 0,
     faults: Annotated[
         Path | None,
         typer.Option("--faults", metavar="FILE", help="A plan of faults to inject, as JSON."),
     ] = None,
     speed: Annotated[
-        float, typer.Option(min=0.1, max=1000, help="How much faster than life the services answer.")
+        float, typer.Option(min=0.1, max=1000, metavar="FACTOR", help="How much faster than life the services answer.")
     ] = 1.0,
     env_file: Annotated[
         Path | None,
@@ -182,7 +182,7 @@ def retry(
 def skip(
     context: typer.Context,
     ids: Ids,
-    reason: Annotated[str, typer.Option(help="Why; it is shown with the call.")] = "by hand",
+    reason: Annotated[str, typer.Option(metavar="WORDS", help="Why; it is shown with the call.")] = "by hand",
 ) -> None:
     """Leave these calls out. `unskip` takes it back."""
     from focusflow.cli.verbs import skip_jobs
@@ -238,10 +238,14 @@ def jobs_list(
     context: typer.Context,
     status: Annotated[
         list[str] | None,
-        typer.Option("--status", "-s", help="Only these; also: waiting. May be repeated."),
+        typer.Option("--status", "-s", metavar="STATUS", help="Only these; also: waiting. May be repeated."),
     ] = None,
-    search: Annotated[str, typer.Option("--search", "-q", help="Contact, number, file name, or words said.")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, newest first.")] = 100_000,
+    search: Annotated[
+        str, typer.Option("--search", "-q", metavar="WORDS", help="Contact, number, file name, or words said.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, metavar="COUNT", help="At most so many, newest first.")
+    ] = 100_000,
     as_json: AsJson = False,
 ) -> None:
     """List calls, newest first."""
@@ -263,14 +267,14 @@ def jobs_show(
 @jobs_app.command("export")
 def jobs_export(
     context: typer.Context,
-    form: Annotated[str, typer.Option("--format", "-f", help="jsonl, csv or markdown.")] = "jsonl",
+    form: Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="jsonl, csv or markdown.")] = "jsonl",
     to: Annotated[
         Path | None,
         typer.Option("--to", metavar="PATH", help="A file, or for markdown a directory. Default: stdout."),
     ] = None,
     status: Annotated[
         list[str] | None,
-        typer.Option("--status", "-s", help="Only these. May be repeated."),
+        typer.Option("--status", "-s", metavar="STATUS", help="Only these. May be repeated."),
     ] = None,
 ) -> None:
     """Write calls with their transcripts and summaries."""

@@ -1,0 +1,164 @@
+"""Do lines go where they should, tell what they should, and never what they must not?"""
+
+import io
+import json
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+import structlog
+
+from focusflow.errors import ConfigError
+from focusflow.logs import FILE_BYTES, FILES_KEPT, Redaction, logging_to
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def lines_of(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_file_has_a_json_object_for_each_line(tmp_path: Path) -> None:
+    """With time, level, name and whatever was said beside the words."""
+    file = tmp_path / "below" / "focusflow.log"
+    with logging_to(level="info", file=file, stream=None, json_lines=None, secrets=[]):
+        structlog.get_logger("focusflow.x").info("completed", job="abc", seconds=1.5)
+        logging.getLogger("other").warning("a library says %s", "hello")
+        structlog.get_logger("focusflow.x").debug("not this")
+
+    ours, theirs = lines_of(file)
+    assert ours["event"] == "[abc] completed"
+    assert (ours["job"], ours["seconds"], ours["level"], ours["logger"]) == ("abc", 1.5, "info", "focusflow.x")
+    assert str(ours["timestamp"]).endswith("Z")
+    assert (theirs["event"], theirs["level"]) == ("a library says hello", "warning")
+
+
+def test_only_the_owner_may_read_the_file_after_a_rotation_too(tmp_path: Path) -> None:
+    """It has names and numbers of people in it."""
+    file = tmp_path / "below" / "focusflow.log"
+    with logging_to(level="info", file=file, stream=None, json_lines=None, secrets=[]):
+        for _ in range(3 * FILE_BYTES // 1_000_000):
+            logging.getLogger("x").info("y" * 1_000_000)
+
+    files = list(file.parent.iterdir())
+    assert 2 <= len(files) <= FILES_KEPT + 1
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_no_secret_gets_into_any_line(tmp_path: Path) -> None:
+    """In the words, in what is said beside them, in a traceback, from a library."""
+    file, stream = tmp_path / "focusflow.log", io.StringIO()
+    secret = "sk-very-secret-1234"
+    with logging_to(level="debug", file=file, stream=stream, json_lines=None, secrets=[secret, "", "sk-very"]):
+        log = structlog.get_logger("focusflow")
+        log.info("the key is %s", secret, key=secret)
+        logging.getLogger("library").info("sent %s", secret)
+        try:
+            raise ValueError(secret)
+        except ValueError:
+            log.exception("failed")
+
+    text = file.read_text(encoding="utf-8") + stream.getvalue()
+    assert "very-secret" not in text
+    assert text.count("[secret]") >= 4
+    assert "Traceback" in text
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x07", "\x9b31m", "\u202e", "\r", "\x00"])
+def test_nothing_that_a_terminal_would_obey_gets_through(evil: str) -> None:
+    """Names come from other people's phones."""
+    cleaned = Redaction([]).clean(f"Ann{evil}Miller")
+
+    assert evil not in cleaned
+    assert cleaned.startswith("Ann\N{REPLACEMENT CHARACTER}")
+
+
+def test_what_is_harmless_stays_as_it_is() -> None:
+    """Any script, line breaks of tracebacks, and numbers."""
+    redaction = Redaction(["abcd"])
+
+    assert redaction.clean("Jürgen 大島 🎉\n\tnext") == "Jürgen 大島 🎉\n\tnext"
+    assert redaction(None, "info", {"event": "x abcd", "n": 3, "none": None}) == {
+        "event": "x [secret]",
+        "n": 3,
+        "none": None,
+    }
+
+
+def test_the_longest_secret_is_taken_out_first() -> None:
+    """One that begins with another leaves no tail behind."""
+    assert Redaction(["abcd", "abcdefgh"]).clean("abcdefgh abcd") == "[secret] [secret]"
+
+
+@pytest.mark.parametrize(
+    ("stream", "json_lines", "as_json"),
+    [
+        (io.StringIO, None, True),
+        (Terminal, None, False),
+        (Terminal, True, True),
+        (io.StringIO, False, False),
+    ],
+)
+def test_people_get_lines_and_programs_get_json(
+    stream: type[io.StringIO], json_lines: bool | None, as_json: bool
+) -> None:
+    """By itself, or as configured."""
+    out = stream()
+    with logging_to(level="info", file=None, stream=out, json_lines=json_lines, secrets=[]):
+        structlog.get_logger("focusflow").info("completed", job="abc")
+
+    assert out.getvalue().startswith("{") is as_json
+    assert "[abc] completed" in out.getvalue()
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colour_is_for_terminals_that_want_it(no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """no-color.org."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    out = Terminal()
+    with logging_to(level="info", file=None, stream=out, json_lines=None, secrets=[]):
+        structlog.get_logger("focusflow").info("completed")
+
+    assert ("\x1b[" in out.getvalue()) is coloured
+
+
+def test_libraries_that_tell_addresses_are_kept_quiet(tmp_path: Path) -> None:
+    """Their warnings pass."""
+    file = tmp_path / "focusflow.log"
+    with logging_to(level="debug", file=file, stream=None, json_lines=None, secrets=[]):
+        logging.getLogger("httpx").info("GET https://example.com/private")
+        logging.getLogger("openai._base_client").info("Request: private")
+        logging.getLogger("httpx").warning("careful")
+
+    assert [line["event"] for line in lines_of(file)] == ["careful"]
+
+
+def test_afterwards_everything_is_as_before(tmp_path: Path) -> None:
+    """Handlers, level, the way structlog was set up, and no thread is left."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, structlog.get_config(), threading.active_count()
+
+    with logging_to(level="debug", file=tmp_path / "x.log", stream=None, json_lines=None, secrets=[]):
+        assert root.level == logging.DEBUG
+    with pytest.raises(KeyError), logging_to(level="debug", file=None, stream=None, json_lines=None, secrets=[]):
+        raise KeyError("x")
+
+    assert (root.handlers[:], root.level, structlog.get_config(), threading.active_count()) == before
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """With the keys to mend."""
+    (tmp_path / "file").write_text("")
+
+    with (
+        pytest.raises(ConfigError, match=r"cannot be written \(.*\): set logging.file or data_dir"),
+        logging_to(level="info", file=tmp_path / "file" / "x.log", stream=None, json_lines=None, secrets=[]),
+    ):
+        raise AssertionError("never reached")
