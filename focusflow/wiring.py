@@ -257,7 +257,9 @@ async def check_services(settings: Settings) -> list[str]:
     """Ask each service whether it lets us in; return what is wrong, one sentence each."""
     problems: list[str] = []
     async with opened_services(settings, SystemClock()) as services:
-        for provider in (services.source, services.transcriber, services.summarizer, *services.sinks):
+        providers: list[Source | Transcriber | Summarizer | Sink] = [services.source, services.transcriber]
+        providers += [services.summarizer, *services.sinks]
+        for provider in providers:
             try:
                 problems += await provider.check()
             except FocusFlowError as exc:

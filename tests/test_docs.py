@@ -98,9 +98,7 @@ def test_every_exit_code_is_documented_in_the_readme_and_in_the_help() -> None:
 
 def test_every_name_of_the_environment_is_in_the_table() -> None:
     """With the key it sets."""
-    rows = dict(table(section("Configuration")))
-
-    documented = {name.strip("`"): key.strip("`") for name, key in rows.items()}
+    documented = {name.strip("`"): key.strip("`") for name, key in table(section("Configuration"))}
     assert documented == {name: key for name, key in USER_NAMES.items() if not key.startswith("unused.")}
 
 
