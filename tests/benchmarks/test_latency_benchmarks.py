@@ -58,6 +58,7 @@ def intake() -> Intake:
         accept_ownerless=True,
         sidecar_wait=timedelta(minutes=10),
         skip_twins=False,
+        prices="as they are",
         estimate=lambda seconds: round(seconds),
     )
 

@@ -419,6 +419,7 @@ def _intake(terms: Terms) -> Intake:
         accept_ownerless=terms.accept_ownerless,
         sidecar_wait=terms.sidecar_wait,
         skip_twins=terms.skip_twins,
+        prices="as they are",
         estimate=lambda seconds: round(seconds * 100),
     )
 
