@@ -5,6 +5,7 @@ each with the place it came from, its key and the nearest valid one.
 """
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -506,8 +508,6 @@ def _generic_key(name: str) -> str:
 def _from_text(text: str) -> object:
     """Read a mapping or list written as JSON; anything else stays text."""
     if text.lstrip().startswith(("{", "[")):
-        import json
-
         try:
             return json.loads(text)
         except ValueError:
@@ -585,6 +585,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("auto.since: say the zone as well, such as 2026-11-01T00:00:00+11:00")
     if settings.auto.retry_base_seconds > settings.auto.retry_cap_seconds:
         problems.append("auto.retry_base_seconds is longer than auto.retry_cap_seconds")
+    if (settings.openai.usd_per_million_input is None) != (settings.openai.usd_per_million_output is None):
+        problems.append("openai.usd_per_million_input and usd_per_million_output: set both prices, or neither")
     if settings.notion.api_key and not (settings.notion.database_id or settings.notion.data_source_id):
         problems.append("notion.api_key is set, notion.database_id is not: which database shall pages go to?")
     return problems
@@ -626,7 +628,21 @@ def secrets(settings: Settings) -> list[str]:
         for _, value in section
         if isinstance(value, SecretStr)
     ]
+    found += [*_private_keys(settings.drive.credentials), urlsplit(settings.store.url or "").password or ""]
     return [secret for secret in found if len(secret) >= 4]
+
+
+def _private_keys(credentials: SecretStr | None) -> list[str]:
+    """Return the key inside a service account's JSON: it is secret without its wrapping too."""
+    text = credentials.get_secret_value() if credentials else ""
+    if not text.lstrip().startswith("{"):
+        return []
+    try:
+        info = json.loads(text)
+    except ValueError:
+        return []
+    key = info.get("private_key") if isinstance(info, dict) else None
+    return [key, key.replace("\n", "\\n")] if isinstance(key, str) else []
 
 
 def local_zone_name(zone: tzinfo) -> str:

@@ -1,5 +1,6 @@
 """Which concrete parts make a running FocusFlow? The only place that knows their classes."""
 
+import hashlib
 import json
 import os
 import random
@@ -10,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +123,8 @@ async def opened_source(settings: Settings, clock: "Clock") -> "AsyncIterator[So
 
 @asynccontextmanager
 async def _drive(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
-    from focusflow.providers.drive import DriveSource
-
-    async with DriveSource(
+    drive = await anyio.to_thread.run_sync(import_module, "focusflow.providers.drive")  # most of a second, off the loop
+    async with drive.DriveSource(
         credentials=drive_credentials(settings),
         folder_id=settings.drive.folder_id or "",
         clock=clock,
@@ -561,8 +562,30 @@ def discovery_of(settings: Settings, store: "Store", source: "Source", rules: "R
             sidecar_wait=timedelta(minutes=settings.discovery.sidecar_wait_minutes),
             skip_twins=settings.discovery.duplicates == "skip",
             estimate=Pricing(settings, clock).estimate,
+            prices=_prices_mark(settings),
         ),
     )
+
+
+def _prices_mark(settings: Settings) -> str:
+    """Return what changes when calls would be priced or afforded otherwise."""
+    speech, model = settings.assemblyai, settings.openai
+    what = (
+        speech.speech_models,
+        speech.usd_per_hour,
+        speech.speaker_labels,
+        speech.entity_detection,
+        speech.sentiment_analysis,
+        speech.redact_pii_policies,
+        speech.keyterms,
+        model.model,
+        model.base_url,
+        model.service_tier,
+        model.usd_per_million_input,
+        model.usd_per_million_output,
+        settings.budget.daily_usd,
+    )
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
 
 async def markdown_export(details: "AsyncIterator[JobDetail]", to: Path, settings: Settings) -> int:

@@ -139,10 +139,11 @@ def test_contradictions_between_keys_are_named() -> None:
                 "NOTION_API_KEY": "n",
                 "AUTO_PROCESS_SINCE": "2026-11-01T00:00:00",
                 "FOCUSFLOW_AUTO__RETRY_BASE_SECONDS": "7200",
+                "FOCUSFLOW_OPENAI__USD_PER_MILLION_INPUT": "1",
             }
         )
 
-    assert len(caught.value.problems) == 3
+    assert len(caught.value.problems) == 4
 
 
 def test_what_is_missing_for_work_is_said_in_the_users_names() -> None:
@@ -176,6 +177,18 @@ def test_secrets_are_known_for_redaction_and_never_shown() -> None:
     assert sorted(secrets(settings)) == ["sk-abc-123", "{very-private}"]
     assert "sk-abc-123" not in repr(settings)
     assert isinstance(settings.openai.api_key, SecretStr)
+
+
+def test_secrets_inside_secrets_are_known_too() -> None:
+    """A service account's private key and a database's password, without what is around them."""
+    settings = load(
+        environ={
+            "GOOGLE_SERVICE_ACCOUNT_KEY": '{"private_key": "-----BEGIN KEY-----"}',
+            "DATABASE_URL": "postgresql://me:hunter22@db/calls",
+        }
+    ).settings
+
+    assert {"-----BEGIN KEY-----", "hunter22"} <= set(secrets(settings))
 
 
 def test_the_example_is_plain_yaml() -> None:

@@ -58,7 +58,10 @@ def _in_use(path: Path) -> bool:
     """Say whether a FocusFlow, this one or another, works there at this moment."""
     if path.is_symlink() or not path.is_dir():
         return False
-    probe = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        probe = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False  # its own job has just removed it
     try:
         fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -69,7 +72,8 @@ def _in_use(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
+    with suppress(FileNotFoundError):  # its own job was quicker
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path)

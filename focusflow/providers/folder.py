@@ -129,7 +129,10 @@ class FolderSource:
 
     def _start_of(self, file_id: str, limit: int) -> bytes:
         with self._open(file_id) as file:
-            return file.read(limit)
+            try:
+                return file.read(limit)
+            except OSError as exc:
+                raise Transient(f"{file_id} cannot be read: {exc.strerror}.") from exc
 
     async def download(
         self, file_id: str, target: Path, *, expected_md5: str | None, progress: Callable[[int, int | None], None]

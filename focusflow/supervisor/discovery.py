@@ -9,7 +9,7 @@ import anyio
 import structlog
 
 from focusflow.domain.eligibility import Rules, fingerprint, owner_allowed, refusal
-from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy
+from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy, Status
 from focusflow.domain.recordings import (
     Sidecar,
     estimated_seconds,
@@ -19,7 +19,7 @@ from focusflow.domain.recordings import (
     read_file_name,
     read_sidecar,
 )
-from focusflow.errors import CursorExpired, HoldKind, Permanent, StepError
+from focusflow.errors import CursorExpired, FocusFlowError, HoldKind, Permanent, StepError
 from focusflow.ports import Absorbed, Arrival, Clock, Inbox, Source, SourceFile, SourcePage
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +43,8 @@ class Intake:
     skip_twins: bool
     estimate: Callable[[float], int | None]
     """The price of a call of so many seconds, in micro-dollars; None: unpriced."""
+    prices: str = ""
+    """Changes whenever prices or budgets do: then waiting calls are priced anew and tried again."""
 
 
 class Discovery:
@@ -78,14 +80,14 @@ class Discovery:
     async def _absorb_from(self, cursor: str | None) -> int:
         """Absorb every page from *cursor* on and return how many calls are new."""
         added = 0
-        listed: set[str] | None = set() if cursor is None else None
+        missing = _Missing(await self._inbox.waiting_files(self._source.name)) if cursor is None else None
         pages: AsyncIterator[SourcePage] = self._source.pages(cursor)
         async for page in pages:
             arrivals, sidecars = self._sorted(page.files)
             absorbed = await self._absorb(arrivals, sidecars, page.gone, page.cursor)
             added += len(absorbed.added)
-            if listed is not None:
-                listed = await self._listed(listed, page)
+            if missing is not None and (gone := missing.after(page)):
+                await self._absorb((), (), gone, page.cursor)
         return added
 
     async def _absorb(
@@ -100,21 +102,6 @@ class Discovery:
             now=self._clock.now(),
             skip_twins=self._intake.skip_twins,
         )
-
-    async def _listed(self, listed: set[str], page: SourcePage) -> set[str] | None:
-        """Add what *page* lists; when everything is listed, what waits and was not there is gone. None: all is listed.
-
-        A feed of changes whose place was lost cannot tell what disappeared meanwhile; only a listing that was not
-        interrupted can.
-        """
-        if page.listing:
-            listed |= {file.file_id for file in page.files}
-            if page.more:
-                return listed
-        if listed:
-            waiting = await self._inbox.waiting_files(self._source.name)
-            await self._absorb((), (), [file_id for file_id in waiting if file_id not in listed], page.cursor)
-        return None
 
     def _sorted(self, files: Sequence[SourceFile]) -> tuple[list[Arrival], list[SourceFile]]:
         arrivals, sidecars = [], []
@@ -140,29 +127,41 @@ class Discovery:
         while jobs := await self._inbox.unmeasured(limit=MEASURE_BATCH, now=self._clock.now()):
             limiter = anyio.CapacityLimiter(SIDECARS_AT_ONCE)
             done: list[bool] = []
+            troubles: list[FocusFlowError] = []
             async with anyio.create_task_group() as group:
                 for job in jobs:
-                    group.start_soon(self._measure_one, job, limiter, done)
+                    group.start_soon(self._measure_one, job, limiter, done, troubles)
+            if troubles:
+                raise troubles[0]
             measured += sum(done)
             if not all(done):
                 break  # a sidecar that cannot be read now is read at the next tick
         return f"{measured} measured"
 
-    async def _measure_one(self, job: Job, limiter: anyio.CapacityLimiter, done: list[bool]) -> None:
-        async with limiter:
-            try:
-                sidecar = await self._read_sidecar(job)
-            except Permanent as exc:
-                _log.warning("a sidecar is not there any more", job=job.id, reason=str(exc))
-                sidecar = None
-            except StepError as exc:
-                _log.warning("a sidecar could not be read", job=job.id, reason=str(exc))
-                if not self._patience_is_over(job):
-                    done.append(False)
-                    return
-                sidecar = None
-        await self._record(job, sidecar)
-        done.append(True)
+    async def _measure_one(
+        self, job: Job, limiter: anyio.CapacityLimiter, done: list[bool], troubles: list[FocusFlowError]
+    ) -> None:
+        """Measure one call; what keeps all of them from being measured goes to *troubles*, to be raised as it is."""
+        try:
+            async with limiter:
+                known, sidecar = await self._look_beside(job)
+            if known:
+                await self._record(job, sidecar)
+        except FocusFlowError as exc:
+            troubles.append(exc)
+        else:
+            done.append(known)
+
+    async def _look_beside(self, job: Job) -> tuple[bool, Sidecar | None]:
+        """Return the sidecar, if there is one, and whether that is the last word."""
+        try:
+            return True, await self._read_sidecar(job)
+        except Permanent as exc:
+            _log.warning("a sidecar is not there any more", job=job.id, reason=str(exc))
+            return True, None
+        except StepError as exc:
+            _log.warning("a sidecar could not be read", job=job.id, reason=str(exc))
+            return self._patience_is_over(job), None
 
     def _patience_is_over(self, job: Job) -> bool:
         """Say whether a sidecar that cannot be read has been waited for long enough: twice as long as for one to come."""
@@ -216,13 +215,34 @@ class Discovery:
         after: JobId | None = None
         while jobs := await self._inbox.judged(after=after, limit=JUDGE_BATCH):
             await self._inbox.rejudge(self._verdicts(jobs), fingerprint=None, now=self._clock.now())
+            for job in jobs:
+                await self._price_anew(job)
             after = jobs[-1].id
         await self._inbox.rejudge({}, fingerprint=mark, now=self._clock.now())
 
+    async def _price_anew(self, job: Job) -> None:
+        """Give a waiting call the price that holds now; an unpriced one may have one at last."""
+        if job.status is not Status.DISCOVERED or job.duration_seconds is None or job.duration_source is None:
+            return
+        if job.transcription_completed_at is not None or job.submit_intent_at is not None:
+            return  # most of its price is settled or reserved already
+        estimate = self._intake.estimate(job.duration_seconds)
+        if estimate != job.estimate_micros:
+            await self._inbox.measured(
+                job.id,
+                duration_seconds=job.duration_seconds,
+                duration_source=job.duration_source,
+                direction=None,
+                contact_number=None,
+                estimate_micros=estimate,
+                skip_reason=None,
+                now=self._clock.now(),
+            )
+
     def _mark(self) -> str:
-        """Return what changes whenever judging would come out differently."""
+        """Return what changes whenever judging or pricing would come out differently."""
         owners = ",".join(sorted(owner.casefold() for owner in self._intake.allowed_owners))
-        return f"{fingerprint(self._intake.rules)} owners={owners} ownerless={self._intake.accept_ownerless}"
+        return f"{fingerprint(self._intake.rules)} owners={owners} ownerless={self._intake.accept_ownerless} {self._intake.prices}"
 
     def _verdicts(self, jobs: Sequence[Job]) -> Mapping[JobId, str | None]:
         now = self._clock.now()
@@ -239,6 +259,27 @@ class Discovery:
             for job in jobs
             if job.recorder is not None and not job.requested_by
         }
+
+
+class _Missing:
+    """Finds out what waits here and is not there any more.
+
+    A feed of changes whose place was lost cannot tell what disappeared meanwhile; only a listing of everything that was
+    not interrupted can. What any page names, after the listing too, is there.
+    """
+
+    def __init__(self, waiting: Sequence[str]) -> None:
+        self._unseen = set(waiting)
+        self._listing = False
+
+    def after(self, page: SourcePage) -> tuple[str, ...]:
+        """Take in the next page; return what is missing, once, when the listing has ended."""
+        self._unseen -= {file.file_id for file in page.files}
+        self._listing = self._listing or page.listing
+        if not self._listing or (page.listing and page.more):
+            return ()
+        missing, self._unseen, self._listing = tuple(self._unseen), set(), False
+        return missing
 
 
 def _trusted_seconds(job: Job) -> float | None:

@@ -171,11 +171,18 @@ class Shelf:
                 ),
                 gone=() if listing else tuple(entry for entry in piece if isinstance(entry, str)),
                 cursor=str(place),
-                more=more,
+                more=more or listing,
                 listing=listing,
             )
             if not more:
-                return
+                break
+        if listing:  # what came while everything was listed is told by the feed's first page
+            came = self.feed[place:]
+            yield SourcePage(
+                files=tuple(entry for entry in came if isinstance(entry, SourceFile)),
+                cursor=str(len(self.feed)),
+                more=False,
+            )
 
     async def read_small(self, file_id: str, *, limit: int = 65_536) -> bytes:
         self.read.append(file_id)
@@ -338,6 +345,7 @@ class Terms:
     accept_ownerless: bool = True
     sidecar_wait: timedelta = timedelta(minutes=10)
     skip_twins: bool = True
+    micros_per_second: int = 100
     concurrency: int = 2
     batch: int = 10
     newest_first: bool = False
@@ -419,8 +427,8 @@ def _intake(terms: Terms) -> Intake:
         accept_ownerless=terms.accept_ownerless,
         sidecar_wait=terms.sidecar_wait,
         skip_twins=terms.skip_twins,
-        prices="as they are",
-        estimate=lambda seconds: round(seconds * 100),
+        prices=f"{terms.micros_per_second} a second",
+        estimate=lambda seconds: round(seconds * terms.micros_per_second),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pytest
 from focusflow.config import Settings
 from focusflow.domain.eligibility import Rules
 from focusflow.domain.jobs import Direction, DurationSource, SkippedBy, Status
-from focusflow.errors import CursorExpired, Held, HoldKind, Permanent, SourceError, Transient
+from focusflow.errors import CursorExpired, Held, HoldKind, Permanent, SourceError, StoreBusy, Transient
 from focusflow.providers.folder import FolderSource
 from focusflow.supervisor.discovery import Discovery, arrival
 from focusflow.wiring import rules_of
@@ -425,6 +427,53 @@ async def test_what_disappeared_unseen_is_found_missing_by_a_full_listing(house:
     jobs = await house.jobs()
     assert (jobs[went].status, jobs[went].skipped_by) == (Status.SKIPPED, SkippedBy.GONE)
     assert jobs[stays].status is Status.DISCOVERED
+
+
+async def test_a_call_that_comes_while_everything_is_listed_is_not_missing(house: House) -> None:
+    """The page that ends a listing is the feed's first one, and may bring something new."""
+    house.shelf.lists = True
+    house.shelf.call("Ann")
+    await house.discovery.tick()
+    house.discovery.list_all_next()
+    late: list[str] = []
+
+    async def ben_calls() -> str:
+        pages = house.shelf.pages(None)
+        assert (await anext(pages)).listing
+        late.append(house.shelf.call("Ben"))
+        return (await anext(pages)).files[0].file_id
+
+    assert await ben_calls() == late[0]
+    await house.discovery.tick()
+
+    assert {job.status for job in (await house.jobs()).values()} == {Status.DISCOVERED}
+
+
+async def test_a_locked_database_while_measuring_is_one_failed_tick(house: House, tmp_path: Path) -> None:
+    """What keeps every call from being measured comes out as it is, not as a group of errors."""
+    house.shelf.call("Ann")
+    house.shelf.sidecar("Ann", seconds=120)
+    await house.discovery.look()
+    with closing(sqlite3.connect(tmp_path / "focusflow.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy):
+            await house.discovery.measure()
+
+    assert await house.discovery.measure() == "1 measured"
+
+
+async def test_a_waiting_call_gets_the_price_that_holds_now(make_house: MakeHouse) -> None:
+    """Whoever sets a price, or changes it, need not wait for new calls to see it."""
+    before = await make_house()
+    before.shelf.call("Ann")
+    before.shelf.sidecar("Ann", seconds=120)
+    await before.discovery.tick()
+
+    after = await make_house(micros_per_second=200)
+    await after.discovery.tick()
+
+    (job,) = (await after.jobs()).values()
+    assert job.estimate_micros == 24_000
 
 
 async def test_a_listing_that_was_interrupted_finds_nothing_missing(house: House) -> None:
