@@ -149,7 +149,8 @@ class World:
 
     def audio(self, script: str | None = SCRIPT, *, size: int = 4_800) -> bytes:
         """Return bytes that are no other recording's, in which the emulated transcriber hears *script*."""
-        content = (b"\0\1\2\3" * (size // 4))[:-8] + next(self.numbers).to_bytes(8, "big")
+        n = next(self.numbers)
+        content = (b"\0\1\2" + bytes([n % 256])) * (size // 4 - 2) + n.to_bytes(8, "big")
         if script is not None:
             self.sandbox.assemblyai.register_audio(hashlib.md5(content, usedforsecurity=False).hexdigest(), script)
         return content

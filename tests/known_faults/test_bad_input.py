@@ -96,8 +96,13 @@ async def test_a_file_replaced_while_it_is_downloaded_is_fetched_as_it_is_now(wo
         file_id = w.call(content=w.audio("sales-quote", size=400_000))
         newer = w.audio("school-trip", size=500_000)
         await product.look()
-        w.when("drive", f"files/{file_id}", lambda: w.sandbox.drive.files.replace_content(file_id, newer))
-        w.fault("drive", "truncate", path=f"files/{file_id}", bytes=200_000)
+        place = f"files/{file_id}"
+        w.fault("drive", "truncate", path=place, bytes=200_000)  # half of the old one is here when the new one comes
+
+        def replace_at_the_next_request() -> None:
+            w.when("drive", place, lambda: w.sandbox.drive.files.replace_content(file_id, newer))
+
+        w.when("drive", place, replace_at_the_next_request)
         await product.process()
         await product.in_due_time()
         job = (await product.look_and_process())[file_id]
