@@ -455,6 +455,7 @@ def _chain(settings: Settings, store: "Store", services: Services, rules: "Rules
         owner_name=settings.call.owner_name,
         delete_after_fetch=settings.assemblyai.delete_after_fetch,
         refusal=partial(_refusal, rules, clock),
+        estimate=pricing.estimate,
         price_transcript=partial(pricing.transcript, services.transcriber),
         price_completions=partial(pricing.completions, services.summarizer.name),
     )
@@ -522,6 +523,7 @@ def _supervisor(
             processor_cron=auto.cron,
             zone=settings.zone,
             shutdown_grace=settings.timeouts.shutdown_grace_seconds,
+            delivery_lease=timedelta(minutes=settings.timeouts.sync + 5),
         ),
         clock=clock,
         bus=chain.bus,

@@ -64,7 +64,10 @@ async def stopping_on_signals() -> AsyncIterator[Signals]:
 
 
 async def _listen(signals: Signals, everything: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked for it to be ignored
+        wanted.append(signal.SIGHUP)
+    with anyio.open_signal_receiver(*wanted) as received:
         task_status.started()
         async for _ in received:
             if signals.stop is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from focusflow.domain.jobs import Claim, Job, Step
 from focusflow.errors import HoldKind, Transient
 from focusflow.pipeline.chain import Chain
+from focusflow.pipeline.persist import insist
 
 _log = structlog.get_logger(__name__)
 
@@ -18,8 +20,8 @@ HOLD_SECONDS = {
     HoldKind.CREDENTIALS: 900.0,
     HoldKind.RATE_LIMIT: 60.0,
     HoldKind.SIDECAR: 600.0,
-    HoldKind.DISK: 300.0,
-    HoldKind.SERVICE: 300.0,
+    HoldKind.DISK: 900.0,
+    HoldKind.SERVICE: 900.0,
 }
 """How long a job waits when nobody said; at a mended key or a topped-up account it goes on by itself."""
 
@@ -64,7 +66,10 @@ class JobRun:
     async def note(self, message: str, level: str = "info") -> None:
         """Write a line to the job's own log."""
         _log.log(_LEVELS[level], message, job=self.job.id, step=str(self.step))
-        await self.chain.store.log(self.job.id, level, message, step=self.step, now=self.chain.clock.now())
+        now = self.chain.clock.now()
+        await insist(
+            self.chain.clock, partial(self.chain.store.log, self.job.id, level, message, step=self.step, now=now)
+        )
 
 
 _LEVELS = {"info": 20, "warning": 30, "error": 40}

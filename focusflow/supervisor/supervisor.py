@@ -1,6 +1,6 @@
 """Who runs the loops, wakes them, and brings everything to rest?"""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
 from focusflow.domain.jobs import Job, Status
-from focusflow.errors import FocusFlowError
+from focusflow.errors import FocusFlowError, StoreBusy
 from focusflow.events import Bus, ControlChanged, JobChanged, JobsAdded
 from focusflow.ports import Clock, Control, Delivery, JobRecord, Queue
 from focusflow.supervisor.discovery import Discovery
@@ -23,9 +23,8 @@ from focusflow.supervisor.watchdog import Watchdog
 _log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_SECONDS = 3_600.0
-DELIVERIES_AT_ONCE = 5
-DELIVERY_LEASE = timedelta(minutes=30)
-IDLE_HORIZON = timedelta(minutes=15)
+DELIVERY_SECONDS = 30.0
+IDLE_HORIZON = timedelta(minutes=10)
 """`run --until-idle` waits for what comes back by itself within this time, and leaves the rest to the next run."""
 
 SIGN_OFF_SECONDS = 5.0
@@ -43,6 +42,8 @@ class Schedule:
     zone: ZoneInfo
     shutdown_grace: float
     """Seconds that work in flight has to finish before it is handed back."""
+    delivery_lease: timedelta = timedelta(minutes=30)
+    """How long a sink that is tried again is left to whoever tries it; longer than the step may take."""
 
 
 class Supervisor:
@@ -67,6 +68,8 @@ class Supervisor:
         self._queue, self._record, self._control = queue, record, control
         self._redeliver, self._schedule, self._clock, self._bus = redeliver, schedule, clock, bus
         self._jobs: TaskGroup | None = None
+        self._delivering = False
+        self._asked_at: datetime | None = None
         self._watch_seconds = watchdog.interval
         self._stopping = anyio.Event()
         self._reconcile_at = next_turn(schedule.reconcile_cron, clock.now(), schedule.zone)
@@ -75,7 +78,7 @@ class Supervisor:
         self.processor_loop = self._loop("processor", self._process, self._until_due)
         self.watchdog_loop = self._loop("watchdog", watchdog.tick, lambda: _constant(watchdog.interval))
         self.housekeeping_loop = self._loop("housekeeping", housekeeping.tick, lambda: _constant(HOUSEKEEPING_SECONDS))
-        self.delivery_loop = self._loop("deliveries", self._deliver_again, self._until_processor_cron)
+        self.delivery_loop = self._loop("deliveries", self._deliver_again, lambda: _constant(DELIVERY_SECONDS))
 
     def _loop(self, name: str, tick: Callable[[], Awaitable[str]], pause: Callable[[], Awaitable[float]]) -> Loop:
         return Loop(name, tick, pause, clock=self._clock, bus=self._bus)
@@ -114,11 +117,14 @@ class Supervisor:
                 loops.start_soon(self.watchdog_loop.run)
                 free = Wake()
                 self.processor.on_free = free.ring
+                await self.discovery.measure()  # what has no price yet is not started under a budget
                 async with anyio.create_task_group() as jobs:
                     while not self._stopping.is_set() and (await self.processor.tick(jobs) or self.processor.running):
                         await free.wait(self._clock, self._watch_seconds)
                     await self._let_finish()
                     self.processor.stop_all()
+                if not self._stopping.is_set():
+                    await self._deliver_again()  # a completed call that is only to be delivered again is no job
                 loops.cancel_scope.cancel()
         finally:
             await self._sign_off()
@@ -146,9 +152,16 @@ class Supervisor:
         look = Wake()
         async with anyio.create_task_group() as group:
             group.start_soon(self._ring_at_events, look)
-            while not self._stopping.is_set() and not await self.idle():
+            while not self._stopping.is_set() and not await self._looks_idle():
                 await look.wait(self._clock, IDLE_LOOK_SECONDS)
             group.cancel_scope.cancel()
+
+    async def _looks_idle(self) -> bool:
+        try:
+            return await self.idle()
+        except StoreBusy as exc:
+            _log.warning(str(exc), exc_info=exc)  # a database that is locked for a moment says nothing
+            return False
 
     async def _ring_at_events(self, bell: Wake) -> None:
         with self._bus.subscribe(limit=64) as events:
@@ -159,7 +172,7 @@ class Supervisor:
         """Say whether nothing is eligible, in flight, or due to come back within `IDLE_HORIZON`."""
         looked = self.discovery_loop.turns > 0 or self.discovery_loop.broken
         started = self.processor_loop.turns > 0 or self.processor_loop.broken
-        if not looked or not started or self.processor.running:
+        if not looked or not started or self.processor.running or self._delivering:
             return False
         if not self.measuring_loop.broken and await self.discovery.anything_to_measure():
             return False
@@ -187,26 +200,25 @@ class Supervisor:
     async def _wake_on_events(self) -> None:
         """Let the loops know at once what they would find out by themselves later."""
         self.processor.on_free = self.processor_loop.wake.ring
-        asked: datetime | None = None
         with self._bus.subscribe() as events:
             async for event in events:
                 match event:
                     case JobsAdded() | JobChanged(status=Status.DISCOVERED):
                         self.measuring_loop.wake.ring()
                         self.processor_loop.wake.ring()
+                    case JobChanged(status=Status.FAILED):
+                        self.watchdog_loop.wake.ring()  # a call that was cancelled stops now, not at the next beat
+                    case JobChanged(status=Status.COMPLETED):
+                        self.delivery_loop.wake.ring()
                     case ControlChanged():
                         self.processor_loop.wake.ring()
-                        asked = await self._discover_if_asked(asked)
 
-    async def _discover_if_asked(self, known: datetime | None) -> datetime | None:
-        try:
-            asked = (await self._control.control()).discover_requested_at
-        except FocusFlowError as exc:
-            _log.warning(str(exc), exc_info=exc)  # the next turn of the loop comes anyway
-            return known
-        if asked != known:
+    async def _discover_if_asked(self) -> None:
+        """Look for calls at once when somebody asked for it, in this terminal or another."""
+        asked_at = (await self._control.control()).discover_requested_at
+        if asked_at != self._asked_at:
+            self._asked_at = asked_at
             self.discovery_loop.wake.ring()
-        return asked
 
     async def _discover(self) -> str:
         now = self._clock.now()
@@ -218,24 +230,30 @@ class Supervisor:
     async def _process(self) -> str:
         if self._jobs is None:
             return _NOTHING_STARTED
+        await self._discover_if_asked()
         started = await self.processor.tick(self._jobs)
         return f"{started} started" if started else _NOTHING_STARTED
 
     async def _deliver_again(self) -> str:
-        """Bring completed calls to sinks that refused them before."""
+        """Bring completed calls to sinks that refused them before, one after the other."""
+        delivered = 0
+        self._delivering = True
+        try:
+            while due := await self._take_delivery():
+                for job, delivery in due:
+                    await self._redeliver(job, delivery)
+                    delivered += 1
+        finally:
+            self._delivering = False
+        return f"{delivered} tried again"
+
+    async def _take_delivery(self) -> Sequence[tuple[Job, Delivery]]:
         now = self._clock.now()
-        due = await self._record.take_due_deliveries(limit=DELIVERIES_AT_ONCE, now=now, again_at=now + DELIVERY_LEASE)
-        for job, delivery in due:
-            await self._redeliver(job, delivery)
-        if len(due) == DELIVERIES_AT_ONCE:
-            self.delivery_loop.wake.ring()
-        return f"{len(due)} tried again"
+        again_at = now + self._schedule.delivery_lease
+        return await self._record.take_due_deliveries(limit=1, now=now, again_at=again_at)
 
     async def _until_discovery(self) -> float:
         return self._seconds_until(next_turn(self._schedule.discovery_cron, self._clock.now(), self._schedule.zone))
-
-    async def _until_processor_cron(self) -> float:
-        return self._seconds_until(next_turn(self._schedule.processor_cron, self._clock.now(), self._schedule.zone))
 
     async def _until_due(self) -> float:
         """Wait for the next cron turn, or for the next job that comes back by itself, whichever is first."""
