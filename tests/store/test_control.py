@@ -307,7 +307,27 @@ async def test_what_a_person_skips_stays_skipped_until_taken_back(world: World) 
     assert set(skipped) == {resting, failed.job.id}
     job = await world.job(resting)
     assert (job.status, job.skip_reason, job.skipped_by) == (Status.SKIPPED, "private", SkippedBy.USER)
-    assert {c.state for c in (await world.detail(failed.job.id)).charges} == {"released"}
+    assert [c.state for c in (await world.detail(failed.job.id)).charges] == ["reserved", "released"]
     assert await world.store.unskip([resting, running], now=world.now) == (resting,)
     job = await world.job(resting)
     assert (job.status, job.skip_reason, job.skipped_by) == (Status.DISCOVERED, None, None)
+
+
+async def test_skipping_a_stopped_call_keeps_the_money_of_its_order(world: World) -> None:
+    """The vendor charges for what was ordered, whatever becomes of the call; taken back, it is not reserved twice."""
+    claim = await world.claimed()
+    await world.store.begin(claim, Step.TRANSCRIBE, now=world.now)
+    await world.store.uploaded(claim, "ref", now=world.now)
+    await world.store.intend_submit(claim, now=world.now)
+    await world.store.submitted(claim.job.id, "order", now=world.now)
+    await world.store.cancel([claim.job.id], now=world.now)
+    await world.store.skip_jobs([claim.job.id], reason="private", now=world.now)
+    charges = (await world.detail(claim.job.id)).charges
+    assert [(c.step, c.state) for c in charges] == [(Step.TRANSCRIBE, "reserved"), (Step.SUMMARIZE, "released")]
+    await world.store.unskip([claim.job.id], now=world.now)
+    await world.claim()
+    charges = (await world.detail(claim.job.id)).charges
+    assert [(c.step, c.state) for c in charges if c.state != "released"] == [
+        (Step.TRANSCRIBE, "reserved"),
+        (Step.SUMMARIZE, "reserved"),
+    ]

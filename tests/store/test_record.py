@@ -125,7 +125,7 @@ FENCED: dict[str, Callable[[World, Claim, int], Awaitable[object]]] = {
     "hold": lambda w, c, a: w.store.hold(c, HoldKind.DISK, "x", until=w.now, now=w.now),
     "fail": lambda w, c, a: w.store.fail(c, Step.SYNC, "x", retry_at=None, counts=True, now=w.now),
     "skip": lambda w, c, a: w.store.skip(c, "x", SkippedBy.RULE, now=w.now),
-    "measured_file": lambda w, c, a: w.store.measured_file(c, 1.0, DurationSource.HEADER, now=w.now),
+    "measured_file": lambda w, c, a: w.store.measured_file(c, 1.0, DurationSource.HEADER, estimate_micros=1_000, now=w.now),
 }
 
 
@@ -212,6 +212,17 @@ async def test_an_unknown_usage_leaves_the_estimate_standing_and_marked(world: W
     assert (stats.today.settled_micros, stats.today.reserved_micros, stats.today.unpriced) == (10_000, 0, 0)
 
 
+@pytest.mark.parametrize(("step", "share"), [(Step.TRANSCRIBE, 8_000), (Step.SUMMARIZE, 2_000)])
+async def test_a_late_charge_of_unknown_size_counts_as_its_estimate(world: World, step: Step, share: int) -> None:
+    """Stopping a call lets its reservation go while the request may still be answered: that answer is not for nothing."""
+    claim = await world.claimed()
+    await world.store.cancel([claim.job.id], now=world.now)
+    await world.store.settle(claim.job.id, step, world.a_settlement("late", None, known=False), now=world.now)
+    charge = (await world.detail(claim.job.id)).charges[-1]
+    assert (charge.step, charge.state, charge.estimate_micros, charge.actual_micros) == (step, "settled", share, None)
+    assert (await world.job(claim.job.id)).cost_micros == share
+
+
 async def test_each_charge_of_a_step_is_kept(world: World) -> None:
     """Two answers for one summary are two charges; the same one reported twice is one."""
     claim = await world.claimed()
@@ -292,7 +303,7 @@ async def test_a_failed_job_keeps_one_sentence(world: World, counts: bool) -> No
 async def test_a_job_may_be_skipped_after_its_download(world: World) -> None:
     """What the file itself says can forbid paying for it."""
     claim = await world.claimed()
-    await world.store.measured_file(claim, 3.0, DurationSource.HEADER, now=world.now)
+    await world.store.measured_file(claim, 3.0, DurationSource.HEADER, estimate_micros=1_000, now=world.now)
     await world.store.skip(claim, "too short", SkippedBy.RULE, now=world.now)
     detail = await world.detail(claim.job.id)
     job = detail.row.job

@@ -399,7 +399,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert standing in ([], [Step.TRANSCRIBE])
                 assert not any(attempt.outcome is Outcome.RUNNING for attempt in detail.attempts)
             if standing and not working:
-                assert model.status in (Status.DISCOVERED, Status.FAILED)
+                assert model.status in (Status.DISCOVERED, Status.FAILED, Status.SKIPPED)
                 assert model.ordered
                 assert not model.transcribed
 

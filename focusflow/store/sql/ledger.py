@@ -37,9 +37,12 @@ ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
 """)
 
 # a settlement is first made sure of a reservation, and then takes it: repeated with the same reference it does nothing
-ENSURE_RESERVATION = Query("""
+# what was let go meanwhile counts as what it costs, or as its share of the estimate where nobody could say
+ENSURE_RESERVATION = Query(f"""
 INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
-SELECT jobs.id, CAST(:step AS TEXT), 'reserved', CAST(:actual_micros AS BIGINT), CAST(:now AS BIGINT) FROM jobs
+SELECT jobs.id, CAST(:step AS TEXT), 'reserved', COALESCE(CAST(:actual_micros AS BIGINT),
+    CASE CAST(:step AS TEXT) WHEN 'transcribe' THEN {TRANSCRIBE_SHARE} WHEN 'summarize' THEN {SUMMARIZE_SHARE} END),
+    CAST(:now AS BIGINT) FROM jobs
 WHERE jobs.id = :id AND NOT EXISTS (
     SELECT 1 FROM charges WHERE job_id = :id AND step = :step AND external_ref = :external_ref AND state = 'settled')
 ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
@@ -65,7 +68,7 @@ RELEASE_UNSPENT = Query(f"""
 UPDATE charges SET state = 'released', settled_at = :now
 WHERE state = 'reserved' AND job_id IN (SELECT value FROM json_each(:ids)) AND EXISTS (
     SELECT 1 FROM jobs WHERE jobs.id = charges.job_id AND jobs.status NOT IN {OWNED} AND NOT (
-        charges.step = 'transcribe' AND jobs.status IN ('discovered', 'failed')
+        charges.step = 'transcribe' AND jobs.status IN ('discovered', 'failed', 'skipped')
         AND jobs.transcription_completed_at IS NULL
         AND (jobs.submit_intent_at IS NOT NULL OR jobs.transcript_id IS NOT NULL)))
 """)
