@@ -397,6 +397,8 @@ class ClaimLimits:
     """Jobs worked on at once by everyone on this database, these included."""
     ids: tuple[JobId, ...] | None = None
     """Only these; None: any."""
+    exclude: tuple[JobId, ...] = ()
+    """None of these: somebody here still works on them, though the claim may be lost."""
 
 
 class Queue(Protocol):
@@ -405,12 +407,13 @@ class Queue(Protocol):
     async def claim(
         self, limits: ClaimLimits, *, token: str, claimed_by: str, now: datetime, lease_until: datetime
     ) -> Sequence[Claim]:
-        """Take at most `limits.batch` due jobs, reserve their estimates and return them, in order. Atomic."""
+        """Take at most `limits.batch` due jobs, reserve their estimates and return them, in order. Atomic.
 
-    async def heartbeat(
-        self, token: str, job_ids: Collection[JobId], *, now: datetime, lease_until: datetime
-    ) -> frozenset[JobId]:
-        """Extend the leases of *job_ids* that *token* still owns and return those. Others of *token* run out."""
+        *token* is the fence: give each call its own, or a job's earlier worker passes for its later one.
+        """
+
+    async def heartbeat(self, claims: Collection[Claim], *, now: datetime, lease_until: datetime) -> frozenset[JobId]:
+        """Extend the leases of those *claims* that still stand and return their jobs' ids. All others run out."""
         ...
 
     async def reclaim_expired(self, *, now: datetime, max_rescues: int) -> Sequence[JobId]:

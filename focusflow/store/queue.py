@@ -51,11 +51,10 @@ class QueuePart(Stored):
         self._tell_lines(results[-1])
         return [Claim(job=job_from(row), token=token) for row in rows]
 
-    async def heartbeat(
-        self, token: str, job_ids: Collection[JobId], *, now: datetime, lease_until: datetime
-    ) -> frozenset[JobId]:
-        ids = json.dumps(list(job_ids))
-        (rows,) = await self._database.run([sql.HEARTBEAT(token=token, ids=ids, lease_until=lease_until)])
+    async def heartbeat(self, claims: Collection[Claim], *, now: datetime, lease_until: datetime) -> frozenset[JobId]:
+        ids = json.dumps([claim.job.id for claim in claims])
+        standing = json.dumps([f"{claim.job.id} {claim.token}" for claim in claims])
+        (rows,) = await self._database.run([sql.HEARTBEAT(ids=ids, claims=standing, lease_until=lease_until)])
         return frozenset(JobId(row[0]) for row in rows)
 
     async def reclaim_expired(self, *, now: datetime, max_rescues: int) -> Sequence[JobId]:
@@ -111,6 +110,7 @@ def _hold_unaffordable(limits: ClaimLimits, now: datetime) -> Statement:
     return hold(
         now=now,
         only=_only(limits),
+        exclude=json.dumps(limits.exclude),
         day_start=limits.day_start,
         day_end=limits.day_end or limits.day_start + timedelta(days=1),
         day_max_micros=limits.day_max_micros,
@@ -125,6 +125,7 @@ def _claim(limits: ClaimLimits, token: str, claimed_by: str, now: datetime, leas
         now=now,
         minute_ago=now - timedelta(minutes=1),
         only=_only(limits),
+        exclude=json.dumps(limits.exclude),
         batch=max(limits.batch, 0),
         day_start=limits.day_start,
         day_max_jobs=limits.day_max_jobs,

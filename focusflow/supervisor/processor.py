@@ -1,8 +1,9 @@
 """Which jobs are started now, and how many run at once?"""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -32,6 +33,14 @@ class Throttle:
     zone: ZoneInfo
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    """A claim that is worked on, and what stops the work."""
+
+    claim: Claim
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
 class Processor:
     """Claims due jobs and runs each in the task group it was given, never more at once than the limiter allows."""
 
@@ -55,13 +64,19 @@ class Processor:
         """One token for each running job; its borrowers are the jobs that run now."""
         self.draining = False
         self._turn = anyio.Lock()  # two ticks at once would both take what room there is
-        self._running: dict[JobId, anyio.CancelScope] = {}
+        self._calls = count()  # a claim's token is never used again: a job may be cancelled and claimed anew
+        self._running: dict[JobId, _Running] = {}
         self.on_free: Callable[[], None] = _nobody
         """Called when a job has ended and there is room for another."""
 
     @property
     def running(self) -> frozenset[JobId]:
         return frozenset(self._running)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims that are worked on here, lost ones among them until they are stopped."""
+        return tuple(running.claim for running in self._running.values())
 
     async def tick(self, jobs: TaskGroup) -> int:
         """Start what is due, as far as there is room, in *jobs*; return how many were started. Raises `StoreError`."""
@@ -87,14 +102,14 @@ class Processor:
         with anyio.CancelScope(shield=True):  # a claim that is committed must reach somebody who gives it back
             claims = await self._queue.claim(
                 self._limits(room),
-                token=self.token,
+                token=f"{self.token}.{next(self._calls)}",
                 claimed_by=self.name,
                 now=now,
                 lease_until=now + self._throttle.lease,
             )
             for claim in claims:
                 self.limiter.acquire_on_behalf_of_nowait(claim.job.id)
-                self._running[claim.job.id] = anyio.CancelScope()
+                self._running[claim.job.id] = _Running(claim=claim)
                 jobs.start_soon(self._run, claim)
         return len(claims)
 
@@ -110,11 +125,12 @@ class Processor:
             day_max_micros=self._throttle.daily_micros,
             max_parallel=self._throttle.max_parallel,
             ids=self._only,
+            exclude=tuple(self._running),
         )
 
     async def _run(self, claim: Claim) -> None:
         try:
-            with self._running[claim.job.id]:
+            with self._running[claim.job.id].scope:
                 await self._run_job(claim)
         except FocusFlowError as exc:
             # the store is out of reach: nothing can be recorded now, and the lease, no longer renewed, hands the job back
@@ -124,18 +140,19 @@ class Processor:
             self.limiter.release_on_behalf_of(claim.job.id)
             self.on_free()
 
-    def stop_lost(self, lost: frozenset[JobId]) -> frozenset[JobId]:
-        """Cancel those of *lost* that still run; return which."""
-        lost &= self.running
-        for job_id in lost:
-            _log.warning("the job is not ours any more and is stopped", job=job_id)
-            self._running[job_id].cancel()
-        return lost
+    def stop_lost(self, lost: Iterable[Claim]) -> frozenset[JobId]:
+        """Cancel those of *lost* that are still worked on; return their jobs' ids."""
+        tokens = {claim.job.id: claim.token for claim in lost}
+        stopped = [run for job_id, run in self._running.items() if tokens.get(job_id) == run.claim.token]
+        for running in stopped:
+            _log.warning("the job is not ours any more and is stopped", job=running.claim.job.id)
+            running.scope.cancel()
+        return frozenset(running.claim.job.id for running in stopped)
 
     def stop_all(self) -> None:
         """Cancel every running job; each hands itself back."""
-        for scope in self._running.values():
-            scope.cancel()
+        for running in self._running.values():
+            running.scope.cancel()
 
 
 def _nobody() -> None:

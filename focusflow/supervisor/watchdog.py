@@ -38,9 +38,9 @@ class Watchdog:
         """Beat once and look once. Raises `StoreError`."""
         now = self._clock.now()
         token = self._processor.token
-        beating = self._processor.running
-        ours = await self._queue.heartbeat(token, beating, now=now, lease_until=now + self._lease)
-        lost = self._processor.stop_lost(beating - ours)
+        beating = self._processor.claims
+        ours = await self._queue.heartbeat(beating, now=now, lease_until=now + self._lease)
+        lost = self._processor.stop_lost([claim for claim in beating if claim.job.id not in ours])
         await self._queue.instance_seen(token, name=self._processor.name, now=now, details=self._details)
         rescued = await self._queue.reclaim_expired(now=now, max_rescues=self._max_rescues)
         for job_id in rescued:

@@ -44,7 +44,7 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "judged": lambda w, c: w.store.judged(after=None, limit=5),
     "first_started_at": lambda w, c: w.store.first_started_at(w.now),
     "claim": lambda w, c: w.claim(3, token="other", day_max_micros=50_000),
-    "heartbeat": lambda w, c: w.store.heartbeat("token", [c.job.id], now=w.now, lease_until=w.now + MINUTE),
+    "heartbeat": lambda w, c: w.store.heartbeat([c], now=w.now, lease_until=w.now + MINUTE),
     "reclaim_expired": lambda w, c: w.store.reclaim_expired(now=w.now, max_rescues=1),
     "requeue_due": lambda w, c: w.store.requeue_due(now=w.now),
     "next_due_at": lambda w, c: w.store.next_due_at(now=w.now),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -204,13 +205,29 @@ async def test_a_heartbeat_keeps_what_is_still_ours(world: World) -> None:
     """Only the named jobs of this token are extended; the others run out."""
     mine, forgotten, theirs = [await world.claimed() for _ in range(3)]
     world.later(MINUTE)
-    ours = await world.store.heartbeat(
-        "token", [mine.job.id, JobId("unknown")], now=world.now, lease_until=world.now + LEASE
-    )
+    unknown = replace(mine, job=replace(mine.job, id=JobId("unknown")))
+    ours = await world.store.heartbeat([mine, unknown], now=world.now, lease_until=world.now + LEASE)
     assert ours == {mine.job.id}
     assert (await world.job(mine.job.id)).lease_until == world.now + LEASE
     assert (await world.job(forgotten.job.id)).lease_until == world.now + LEASE - MINUTE
-    assert await world.store.heartbeat("other", [theirs.job.id], now=world.now, lease_until=world.now) == frozenset()
+    zombie = replace(theirs, token="other")
+    assert await world.store.heartbeat([zombie], now=world.now, lease_until=world.now) == frozenset()
+
+
+async def test_a_claim_is_kept_by_its_own_token_only(world: World) -> None:
+    """Two claims of one instance differ in their tokens: one's token is not good for the other's job."""
+    (one,) = await world.claim(token="us.0", ids=(await world.add(),))
+    (two,) = await world.claim(token="us.1", ids=(await world.add(),))
+    world.later(MINUTE)
+    crossed = [replace(one, token=two.token), two]
+    assert await world.store.heartbeat(crossed, now=world.now, lease_until=world.now + LEASE) == {two.job.id}
+
+
+async def test_excluded_jobs_are_not_claimed(world: World) -> None:
+    """A job that its claimer still has a worker on is left where it is; the others are taken."""
+    busy, free = await world.add(), await world.add()
+    assert [claim.job.id for claim in await world.claim(9, exclude=(busy, JobId("unknown")))] == [free]
+    assert [claim.job.id for claim in await world.claim(9)] == [busy]
 
 
 async def test_a_silent_workers_job_goes_back_to_rest(world: World) -> None:

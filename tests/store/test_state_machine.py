@@ -174,7 +174,7 @@ class StoreMachine(RuleBasedStateMachine):
     def heartbeat(self, held: Claimed) -> None:
         """The lease is extended exactly if the claim still stands."""
         job_id = held.claim.job.id
-        ours = self.run(self.store.heartbeat(held.claim.token, [job_id], now=self.now, lease_until=self.now + LEASE))
+        ours = self.run(self.store.heartbeat([held.claim], now=self.now, lease_until=self.now + LEASE))
         model = self.model[job_id]
         assert ours == ({job_id} if model.claim == held.claim else set())
         if ours:

@@ -106,7 +106,7 @@ async def test_a_zombie_and_its_heir(world: World) -> None:
         )
         with pytest.raises(LostClaim):
             await world.store.complete(zombie, now=world.now)
-        beat = await world.store.heartbeat(zombie.token, [zombie.job.id], now=world.now, lease_until=world.now + LEASE)
+        beat = await world.store.heartbeat([zombie], now=world.now, lease_until=world.now + LEASE)
         assert beat == frozenset()
         await heir.give_back(claim, now=world.now, note="done")
     assert (await world.job(zombie.job.id)).status is Status.DISCOVERED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -284,10 +285,40 @@ async def test_a_lost_job_is_stopped_and_the_others_go_on(house: House) -> None:
         await house.worker.until(lambda: len(house.worker.begun) == 2)
         nobody = await house.discover_calls(3)
 
-        assert house.processor.stop_lost(frozenset({first, nobody[2]})) == {first}
+        claims = {claim.job.id: claim for claim in house.processor.claims}
+        stranger = replace(claims[second], job=await house.job(nobody[2]))
+        heir = replace(claims[second], token="of a later claim")
+        assert house.processor.stop_lost([claims[first], stranger, heir]) == {first}
         await house.worker.until(lambda: house.worker.ended == [first])
         assert house.processor.running == {second}
         house.worker.finish_all()
+
+
+async def test_a_call_cancelled_and_asked_for_again_waits_for_its_old_worker_to_leave(house: House) -> None:
+    """The old worker's next write is refused; the new claim, with a token of its own, does the call once."""
+    (job_id,) = await house.discover_calls(1)
+    house.worker.slow = True
+    now = house.clock.now()
+    async with anyio.create_task_group() as jobs:
+        assert await house.processor.tick(jobs) == 1
+        await house.worker.until(lambda: len(house.worker.begun) == 1)
+        before = (await house.job(job_id)).claim_token
+        await house.store.cancel([job_id], now=now)
+        assert await house.store.retry([job_id], now=now) == (job_id,)
+        assert await house.processor.tick(jobs) == 0
+        house.worker.finish_all()
+    assert (await house.job(job_id)).status is Status.DISCOVERED
+
+    house.worker.gate, house.worker.slow = anyio.Event(), True
+    async with anyio.create_task_group() as jobs:
+        assert await house.processor.tick(jobs) == 1
+        after = (await house.job(job_id)).claim_token
+        house.worker.finish_all()
+
+    assert after not in (None, before)
+    assert (await house.job(job_id)).status is Status.COMPLETED
+    detail = await house.detail(job_id)
+    assert [attempt.step for attempt in detail.attempts] == [Step.TRANSCRIBE, Step.SUMMARIZE, Step.SYNC]
 
 
 async def test_a_claim_that_is_interrupted_still_reaches_somebody_who_hands_it_back(house: House) -> None:

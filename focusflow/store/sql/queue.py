@@ -11,6 +11,7 @@ LOCK_CLAIMS = Query("SELECT value FROM control WHERE key = 'claims' FOR UPDATE")
 _DUE = """
 jobs.status = 'discovered' AND (jobs.next_attempt_at IS NULL OR jobs.next_attempt_at <= :now)
 AND (CAST(:only AS TEXT) IS NULL OR jobs.id IN (SELECT value FROM json_each(:only)))
+AND jobs.id NOT IN (SELECT value FROM json_each(:exclude))
 """
 
 # an overdrawn day has no room, but a call with nothing left to pay needs none
@@ -77,7 +78,8 @@ CLAIM_NEWEST = Query(_CLAIM.format(order=_NEWEST_FIRST))
 
 HEARTBEAT = Query(f"""
 UPDATE jobs SET lease_until = :lease_until
-WHERE claim_token = :token AND id IN (SELECT value FROM json_each(:ids)) AND status IN {OWNED}
+WHERE id IN (SELECT value FROM json_each(:ids)) AND status IN {OWNED}
+AND id || ' ' || claim_token IN (SELECT value FROM json_each(:claims))
 RETURNING id
 """)
 
