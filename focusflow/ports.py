@@ -559,8 +559,15 @@ class JobRecord(Protocol):
         """Give the job back and skip it: what was learnt after the download says that it must not be paid for."""
 
     async def measured_file(
-        self, claim: Claim, duration_seconds: float, source: DurationSource, *, now: datetime
-    ) -> None: ...
+        self,
+        claim: Claim,
+        duration_seconds: float,
+        source: DurationSource,
+        *,
+        estimate_micros: int | None,
+        now: datetime,
+    ) -> None:
+        """Store the length read from the file, and make what is reserved follow the estimate for it."""
 
     async def take_due_deliveries(
         self, *, limit: int, now: datetime, again_at: datetime

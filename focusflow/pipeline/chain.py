@@ -52,6 +52,8 @@ class Chain:
     delete_after_fetch: bool
     refusal: Callable[[Job, float], str | None]
     """Why the rules refuse a job of this duration, if they do."""
+    estimate: Callable[[float], int | None]
+    """What a call of so many seconds will cost, in micro-dollars; None: unpriced."""
     price_transcript: Callable[[bytes], Settlement]
     price_completions: Callable[[Sequence[Completion]], Settlement]
 

@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from zoneinfo import ZoneInfo
+
+import anyio
 
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.prompts import prompt_hash
 from focusflow.domain.transcript import Transcript, split_by_tokens, timed_text
-from focusflow.errors import LostClaim, Permanent, StepError, TooLong, UnfinishedAnswer
+from focusflow.errors import Permanent, StepError, TooLong, UnfinishedAnswer
 from focusflow.events import SummaryText
+from focusflow.pipeline.persist import insist
 from focusflow.pipeline.prompts import Prompt
 from focusflow.pipeline.run import JobRun, shielded
 from focusflow.ports import Completion, Documents, Settlement, Summary, TokenUsage
@@ -30,15 +34,13 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
         attempt_id = await store.begin(run.claim, Step.SUMMARIZE, now=clock.now())
         await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
         return documents.summary
-    async with run.attempt(Step.SUMMARIZE, run.chain.limits.summarize) as attempt_id:
-        async with _billed(run) as bill:
-            summary = await _write(run, transcript, bill)
-        settlement = bill.settlement()
-        try:
-            await store.summarized(run.claim, attempt_id, summary, settlement, now=clock.now())
-        except LostClaim:
-            await _settle(run, settlement)
-            raise
+    async with (
+        run.attempt(Step.SUMMARIZE, run.chain.limits.summarize) as attempt_id,
+        _billed(run, attempt_id) as bill,
+    ):
+        summary = await _write(run, transcript, bill)
+        paid, now = bill.settlement(), clock.now()
+        await insist(clock, partial(store.summarized, run.claim, attempt_id, summary, paid, now=now))
     return summary
 
 
@@ -50,6 +52,7 @@ class _Bill:
     """What was asked for in this attempt, and is paid for whatever becomes of it."""
 
     run: JobRun
+    attempt_id: int
     answers: list[Completion] = field(default_factory=list)
     asking: bool = False
     """A request is under way: if we are stopped now, nobody says what it cost."""
@@ -61,13 +64,15 @@ class _Bill:
         self.answers.append(Completion(text="", model=model, usage=known, request_id=request_id, service_tier=None))
 
     def settlement(self) -> Settlement:
-        return self.run.chain.price_completions(self.answers)
+        """Return what it cost, under a name that is the attempt's own: a server may number all its answers alike."""
+        paid = self.run.chain.price_completions(self.answers)
+        return replace(paid, external_ref=f"{paid.external_ref or 'unnumbered'} in attempt {self.attempt_id}")
 
 
 @asynccontextmanager
-async def _billed(run: JobRun) -> AsyncIterator[_Bill]:
-    """Yield a bill; if the summary does not come about, what was spent on it is recorded all the same."""
-    bill = _Bill(run)
+async def _billed(run: JobRun, attempt_id: int) -> AsyncIterator[_Bill]:
+    """Yield a bill; if the summary does not come about, or not into the store, what was spent is recorded all the same."""
+    bill = _Bill(run, attempt_id)
     try:
         yield bill
     except BaseException:
@@ -80,7 +85,8 @@ async def _billed(run: JobRun) -> AsyncIterator[_Bill]:
 
 
 async def _settle(run: JobRun, settlement: Settlement) -> None:
-    await run.chain.store.settle(run.job.id, Step.SUMMARIZE, settlement, now=run.chain.clock.now())
+    store, clock = run.chain.store, run.chain.clock
+    await insist(clock, partial(store.settle, run.job.id, Step.SUMMARIZE, settlement, now=clock.now()))
 
 
 # ----------------------------------------------------------------------------------------------------------- the words
@@ -93,7 +99,7 @@ async def _write(run: JobRun, transcript: Transcript, bill: _Bill) -> Summary:
     if not transcript.text.strip():
         return _nothing_said(run.job, prompt)
     writer = _Writer(run, bill, values)
-    markdown = await writer.summarise(timed_text(transcript), prompt)
+    markdown = await writer.summarise(transcript, prompt)
     model = bill.answers[-1].model
     title = await writer.title(markdown, title_prompt)
     return Summary(markdown=markdown, title=title, model=model, prompt_hash=prompt_hash(prompt.text))
@@ -118,19 +124,23 @@ class _Writer:
         self.takes = int(self.model.context_tokens() * INPUT_SHARE)
         """Tokens that go out at once; less when the server refused as much."""
 
-    async def summarise(self, text: str, prompt: Prompt) -> str:
+    async def summarise(self, transcript: Transcript, prompt: Prompt) -> str:
         """Summarise what fits at once; else its parts, and then their summaries together."""
+        parts = await anyio.to_thread.run_sync(self._parts, transcript, prompt)
+        if len(parts) > 1:
+            await self._say_in_parts(f"it is summarised in {len(parts)} parts")
+        texts = [told for part in parts for told in await self._tell(part, prompt, live=len(parts) == 1)]
+        return texts[0] if len(texts) == 1 else await self._merge(texts)
+
+    def _parts(self, transcript: Transcript, prompt: Prompt) -> list[str]:
+        """Return the transcript in pieces that fit. Slow for a long call."""
         bare = self.model.count_tokens(prompt.filled({**self.values, "transcript": ""}))
         if self.takes - bare < SMALLEST_PART:
             raise Permanent(
                 f"The prompt alone nearly fills the {self.model.context_tokens()} tokens that {self.model.model} takes: "
                 "shorten it, or set openai.context_tokens or another model."
             )
-        parts = split_by_tokens(text, self.takes - bare, self.model.count_tokens)
-        if len(parts) > 1:
-            await self._say_in_parts(f"it is summarised in {len(parts)} parts")
-        texts = [told for part in parts for told in await self._tell(part, prompt, live=len(parts) == 1)]
-        return texts[0] if len(texts) == 1 else await self._merge(texts)
+        return split_by_tokens(timed_text(transcript), self.takes - bare, self.model.count_tokens)
 
     async def _say_in_parts(self, how: str) -> None:
         """Tell the user, and look at the prompt that is needed last before anything is paid."""
@@ -142,29 +152,33 @@ class _Writer:
         asked = prompt.filled({**self.values, "transcript": part})
         try:
             return [await self._ask(asked, live=live)]
-        except TooLong:
-            size = self.model.count_tokens(part)
-            if size < SMALLEST_PART:
-                raise
-            self.takes = min(self.takes, self.model.count_tokens(asked) // 2)
-        halves = split_by_tokens(part, size // 2 + 1, self.model.count_tokens)
+        except TooLong as exc:
+            halves = await anyio.to_thread.run_sync(self._halves, part, asked, exc)
         await self._say_in_parts("a part that was refused is summarised in smaller ones")
         return [told for half in halves for told in await self._tell(half, prompt)]
+
+    def _halves(self, part: str, asked: str, refused: TooLong) -> list[str]:
+        """Return a part that was refused in two pieces or so, and expect less from now on. Raises *refused* if it is small."""
+        size = self.model.count_tokens(part)
+        if size < SMALLEST_PART:
+            raise refused
+        self.takes = min(self.takes, self.model.count_tokens(asked) // 2)
+        return split_by_tokens(part, size // 2 + 1, self.model.count_tokens)
 
     async def _merge(self, texts: list[str]) -> str:
         """Bring summaries of parts together, in rounds if they do not fit at once either."""
         prompt = self.run.chain.prompts.read_merge()
-        room = self.takes - self.model.count_tokens(prompt.filled({**self.values, "summaries": ""}))
         for _ in range(MERGE_ROUNDS):
-            groups = self._groups(texts, room)
+            groups = await anyio.to_thread.run_sync(self._groups, texts, prompt)
             asked = [prompt.filled({**self.values, "summaries": group}) for group in groups]
             texts = [await self._ask(text, live=len(groups) == 1) for text in asked]
             if len(texts) == 1:
                 return texts[0]
         raise Permanent(f"{self.model.model} does not shorten the partial summaries: choose a model with more context.")
 
-    def _groups(self, texts: list[str], room: int) -> list[str]:
-        """Join neighbouring texts while they fit into *room* tokens; at least two each, or rounds would not end."""
+    def _groups(self, texts: list[str], prompt: Prompt) -> list[str]:
+        """Join neighbouring texts while they fit beside *prompt*; at least two each, or rounds would not end."""
+        room = self.takes - self.model.count_tokens(prompt.filled({**self.values, "summaries": ""}))
         groups: list[list[str]] = [[]]
         for text in texts:
             joined = BETWEEN_SUMMARIES.join([*groups[-1], text])

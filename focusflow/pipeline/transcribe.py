@@ -6,6 +6,7 @@ ready, commit the raw answer, understand it. Whatever breaks in between, the nex
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -14,8 +15,9 @@ from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Step
 from focusflow.domain.transcript import Transcript, named_speakers
 from focusflow.errors import Ambiguous, LostClaim, Permanent, StepError, Transient
 from focusflow.pipeline.audio import header_seconds
+from focusflow.pipeline.persist import insist
 from focusflow.pipeline.run import JobRun
-from focusflow.ports import Documents, Downloaded, TranscriptFailed, TranscriptPending, TranscriptReady
+from focusflow.ports import Documents, Downloaded, Settlement, TranscriptFailed, TranscriptPending, TranscriptReady
 
 ORDER_SECONDS = 60.0
 """An order under way is not interrupted by a stop for this long: an interrupted one must be looked for later."""
@@ -53,7 +55,7 @@ async def _order_made_before(run: JobRun) -> str | None:
     if found is None:
         await chain.store.forget_order(run.claim, keep_upload=True, now=chain.clock.now())
         return None
-    await chain.store.submitted(job.id, found, now=chain.clock.now())
+    await insist(chain.clock, partial(chain.store.submitted, job.id, found, now=chain.clock.now()))
     await run.note("Found the transcript that was ordered before the interruption; it is not ordered again.")
     return found
 
@@ -96,7 +98,9 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     seconds = await anyio.to_thread.run_sync(header_seconds, audio.path)
     if seconds is None:
         return False
-    await chain.store.measured_file(run.claim, seconds, DurationSource.HEADER, now=chain.clock.now())
+    await chain.store.measured_file(
+        run.claim, seconds, DurationSource.HEADER, estimate_micros=chain.estimate(seconds), now=chain.clock.now()
+    )
     reason = None if job.requested_by else chain.refusal(job, seconds)
     if reason is None:
         return False
@@ -125,7 +129,7 @@ async def _order(run: JobRun, upload_ref: str) -> str:
         except StepError:  # refused: there is no order to look for, and no money to keep for it
             await chain.store.forget_order(run.claim, keep_upload=True, now=chain.clock.now())
             raise
-        await chain.store.submitted(job.id, transcript_id, now=chain.clock.now())
+        await insist(chain.clock, partial(chain.store.submitted, job.id, transcript_id, now=chain.clock.now()))
     if deadline.cancelled_caught:
         raise Ambiguous("The order for the transcript got no answer; it is looked for before another is made.")
     await run.note("Ordered the transcript; from here on this call is paid for once.")
@@ -148,21 +152,23 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents, attemp
     """Wait for the ordered transcript, store it as it came, understand it, settle it."""
     chain = run.chain
     raw = await _wait(run, transcript_id, documents)
-    await chain.store.keep_raw_transcript(run.job.id, raw, now=chain.clock.now())
-    transcript = await anyio.to_thread.run_sync(_understood, run, raw)
-    settlement = await anyio.to_thread.run_sync(chain.price_transcript, raw)
+    store, now = chain.store, chain.clock.now()
+    await insist(chain.clock, partial(store.keep_raw_transcript, run.job.id, raw, now=now))
+    transcript, settlement = await anyio.to_thread.run_sync(_understood, run, raw)
     paid = replace(settlement, external_ref=transcript_id)
     try:
-        await chain.store.transcribed(run.claim, attempt_id, transcript, paid, now=chain.clock.now())
+        await insist(chain.clock, partial(store.transcribed, run.claim, attempt_id, transcript, paid, now=now))
     except LostClaim:
-        await chain.store.settle(run.job.id, Step.TRANSCRIBE, paid, now=chain.clock.now())
+        await insist(chain.clock, partial(store.settle, run.job.id, Step.TRANSCRIBE, paid, now=now))
         raise
     return transcript
 
 
-def _understood(run: JobRun, raw: bytes) -> Transcript:
+def _understood(run: JobRun, raw: bytes) -> tuple[Transcript, Settlement]:
+    """Return what was said and what it cost. Slow for a long call."""
     transcript = run.chain.transcriber.parse(raw)
-    return named_speakers(transcript, run.chain.owner_name, run.job.contact_name)
+    named = named_speakers(transcript, run.chain.owner_name, run.job.contact_name)
+    return named, run.chain.price_transcript(raw)
 
 
 async def _wait(run: JobRun, transcript_id: str, documents: Documents) -> bytes:

@@ -102,12 +102,24 @@ class RecordPart(Stored):
         await self._advance(claim, guard, [keep, *paid, *done], line)
 
     async def measured_file(
-        self, claim: Claim, duration_seconds: float, source: DurationSource, *, now: datetime
+        self,
+        claim: Claim,
+        duration_seconds: float,
+        source: DurationSource,
+        *,
+        estimate_micros: int | None,
+        now: datetime,
     ) -> None:
         guard = sql.MEASURED_FILE.guarding(
-            claim.job.id, id=claim.job.id, token=claim.token, duration_seconds=duration_seconds, source=source, now=now
+            claim.job.id,
+            id=claim.job.id,
+            token=claim.token,
+            duration_seconds=duration_seconds,
+            source=source,
+            estimate_micros=estimate_micros,
+            now=now,
         )
-        await self._advance(claim, guard, [])
+        await self._advance(claim, guard, [sql.RESERVE_AS_MEASURED(id=claim.job.id)])
 
     # -------------------------------------------------------------------------------------------------------- summary
 

@@ -209,6 +209,7 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
             owner_name=None,
             delete_after_fetch=False,
             refusal=lambda job, seconds: None,
+            estimate=lambda seconds: None,
             price_transcript=settled,
             price_completions=settled,
         )

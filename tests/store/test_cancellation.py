@@ -70,7 +70,9 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "hold": lambda w, c: w.store.hold(c, HoldKind.DISK, "x", until=w.now, now=w.now),
     "fail": lambda w, c: w.store.fail(c, Step.SYNC, "x", retry_at=None, counts=True, now=w.now),
     "skip": lambda w, c: w.store.skip(c, "x", SkippedBy.RULE, now=w.now),
-    "measured_file": lambda w, c: w.store.measured_file(c, 1.0, DurationSource.HEADER, now=w.now),
+    "measured_file": lambda w, c: w.store.measured_file(
+        c, 1.0, DurationSource.HEADER, estimate_micros=1_000, now=w.now
+    ),
     "take_due_deliveries": lambda w, c: w.store.take_due_deliveries(limit=5, now=w.now, again_at=w.now),
     "log": lambda w, c: w.store.log(c.job.id, "info", "x", now=w.now),
     "stats": lambda w, c: w.store.stats(now=w.now, day_start=w.now, month_start=w.now),

@@ -125,7 +125,9 @@ FENCED: dict[str, Callable[[World, Claim, int], Awaitable[object]]] = {
     "hold": lambda w, c, a: w.store.hold(c, HoldKind.DISK, "x", until=w.now, now=w.now),
     "fail": lambda w, c, a: w.store.fail(c, Step.SYNC, "x", retry_at=None, counts=True, now=w.now),
     "skip": lambda w, c, a: w.store.skip(c, "x", SkippedBy.RULE, now=w.now),
-    "measured_file": lambda w, c, a: w.store.measured_file(c, 1.0, DurationSource.HEADER, estimate_micros=1_000, now=w.now),
+    "measured_file": lambda w, c, a: w.store.measured_file(
+        c, 1.0, DurationSource.HEADER, estimate_micros=1_000, now=w.now
+    ),
 }
 
 

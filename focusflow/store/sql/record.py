@@ -3,6 +3,7 @@
 from focusflow.domain.jobs import Mover, Status, Step
 from focusflow.store.database import Query
 from focusflow.store.sql.jobs import OWNED, RELEASE_CLAIM, beginnable, movable
+from focusflow.store.sql.ledger import SUMMARIZE_SHARE, TRANSCRIBE_SHARE
 
 _OURS = "id = :id AND claim_token = :token"
 
@@ -177,6 +178,14 @@ WHERE {_OURS} AND status IN {movable(Status.SKIPPED, Mover.STEP)} RETURNING stat
 """)
 
 MEASURED_FILE = Query(f"""
-UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :source, updated_at = :now
+UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :source, updated_at = :now,
+    estimate_micros = CAST(:estimate_micros AS BIGINT)
 WHERE {_OURS} AND status IN {OWNED} RETURNING status
+""")
+
+RESERVE_AS_MEASURED = Query(f"""
+UPDATE charges SET estimate_micros = (
+    SELECT CASE charges.step WHEN 'transcribe' THEN {TRANSCRIBE_SHARE} ELSE {SUMMARIZE_SHARE} END
+    FROM jobs WHERE jobs.id = charges.job_id)
+WHERE job_id = :id AND state = 'reserved'
 """)

@@ -1,0 +1,36 @@
+"""How does what was paid for get into the store when it cannot be written just now?"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from focusflow.errors import DiskFull, StoreBusy
+from focusflow.ports import Clock
+
+_log = structlog.get_logger(__name__)
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+PATIENCE = 15 * 60.0
+"""Seconds until a store that stays full or busy is somebody else's business; the step's own deadline may be sooner."""
+
+
+async def insist(clock: Clock, write: Callable[[], Awaitable[None]]) -> None:
+    """Repeat *write* with growing pauses while the store is busy or its disk full, for `PATIENCE` at most.
+
+    Writing twice must be as good as writing once. Raises what the last try raised.
+    """
+    give_up_at = clock.now() + timedelta(seconds=PATIENCE)
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            await write()
+        except (StoreBusy, DiskFull) as exc:
+            if clock.now() + timedelta(seconds=pause) > give_up_at:
+                raise
+            _log.warning(f"A result is kept until it can be stored: {exc}", seconds=pause)
+        else:
+            return
+        await clock.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
