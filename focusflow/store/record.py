@@ -10,7 +10,7 @@ from focusflow.errors import HoldKind
 from focusflow.events import JobChanged, JobLogged
 from focusflow.ports import Delivery, Documents, Settlement, Summary
 from focusflow.store.database import Picked, Row, Statement
-from focusflow.store.rows import delivery_from, documents_from, job_from, transcript_parameters
+from focusflow.store.rows import content_mark, delivery_from, documents_from, job_from, transcript_parameters
 from focusflow.store.sql import jobs as jobs_sql
 from focusflow.store.sql import ledger
 from focusflow.store.sql import record as sql
@@ -55,7 +55,12 @@ class RecordPart(Stored):
 
     async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime) -> None:
         job_id = claim.job.id
-        guard = sql.UPLOADED.guarding(job_id, id=job_id, token=claim.token, upload_ref=upload_ref, now=now)
+        content = content_mark(
+            claim.job.file_md5, claim.job.file_size
+        )  # what was claimed: another may lie there by now
+        guard = sql.UPLOADED.guarding(
+            job_id, id=job_id, token=claim.token, upload_ref=upload_ref, content=content, now=now
+        )
         await self._advance(claim, guard, [], log_one(job_id, "Uploaded.", step=Step.TRANSCRIBE, now=now))
 
     async def intend_submit(self, claim: Claim, *, now: datetime) -> None:
@@ -151,7 +156,12 @@ class RecordPart(Stored):
         (rows,) = await self._database.read([sql.READ_DELIVERIES(ids=json.dumps([job_id]))])
         return [delivery_from(row)[1] for row in rows]
 
-    async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime) -> None:
+    async def take_delivery(self, job_id: JobId, sink: str, *, now: datetime, until: datetime) -> Delivery | None:
+        take = sql.TAKE_DELIVERY(id=job_id, sink=sink, now=now, until=until)
+        taken, _ = await self._database.run([take, sql.DELIVER_AGAIN(id=job_id, sink=sink, taken=Picked())])
+        return delivery_from(taken[0])[1] if taken else None
+
+    async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime, release: bool = False) -> None:
         saved = sql.SAVE_DELIVERY(
             id=job_id,
             sink=delivery.sink,
@@ -163,6 +173,9 @@ class RecordPart(Stored):
             attempts=delivery.attempts,
             next_attempt_at=delivery.next_attempt_at,
             delivered_at=delivery.delivered_at,
+            leased_until=delivery.leased_until,
+            release=int(release),
+            now=now,
         )
         results = await self._database.run([sql.TOUCH(id=job_id, now=now), saved])
         self._tell_changes(results[0])

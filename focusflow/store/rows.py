@@ -94,6 +94,11 @@ def job_from(row: tuple[Any, ...]) -> Job:
     )
 
 
+def content_mark(md5: str | None, size: int | None) -> str:
+    """Return what tells one content of a file from another, as `sql.jobs.COLUMNS` compares it."""
+    return md5 or ("" if size is None else str(size))
+
+
 def delivery_from(row: tuple[Any, ...]) -> tuple[JobId, Delivery]:
     """Build a delivery and the id of its job from a row of `sql.record.DELIVERY_COLUMNS`."""
     return JobId(row[0]), Delivery(
@@ -106,6 +111,7 @@ def delivery_from(row: tuple[Any, ...]) -> tuple[JobId, Delivery]:
         attempts=row[7],
         next_attempt_at=maybe_instant(row[8]),
         delivered_at=maybe_instant(row[9]),
+        leased_until=maybe_instant(row[10]),
     )
 
 

@@ -55,6 +55,7 @@ CREATE TABLE jobs (
     claimed_at BIGINT,
     lease_until BIGINT,
     upload_ref TEXT,
+    uploaded_content TEXT,
     uploaded_at BIGINT,
     submit_intent_at BIGINT,
     transcript_id TEXT,
@@ -176,6 +177,8 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL DEFAULT 0,
     next_attempt_at BIGINT,
     delivered_at BIGINT,
+    leased_until BIGINT,
+    again INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job_id, sink)
 ) {strict};
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;

@@ -253,6 +253,45 @@ async def test_a_recording_replaced_after_its_order_keeps_the_order(world: World
     assert (await world.job(claim.job.id)).upload_ref == "old upload"
 
 
+@pytest.mark.parametrize("md5", ["old", None])
+@pytest.mark.parametrize("uploaded_first", [True, False])
+async def test_what_is_replaced_under_a_worker_is_uploaded_anew(
+    world: World, md5: str | None, uploaded_first: bool
+) -> None:
+    """Handed back before its order, the old recording is never ordered: neither what was uploaded, nor what was read."""
+    claim = await world.claimed(file=world.file(file_id="f", name="a.m4a", md5=md5, size=9))
+    await world.store.begin(claim, Step.TRANSCRIBE, now=world.now)
+    new = world.arrival(world.file(file_id="f", name="a.m4a", md5=md5 and "new", size=7))
+    if uploaded_first:
+        await world.store.uploaded(claim, "old upload", now=world.now)
+        await world.absorb(new)
+    else:
+        await world.absorb(new)
+        await world.store.uploaded(claim, "old upload", now=world.now)
+    await world.store.give_back(claim, now=world.now, note="stop")
+    (claim,) = await world.claim()
+    assert (claim.job.upload_ref, claim.job.uploaded_at) == (None, None)
+    await world.store.uploaded(claim, "new upload", now=world.now)
+    await world.store.give_back(claim, now=world.now, note="stop")
+    (claim,) = await world.claim()
+    assert (claim.job.upload_ref, claim.job.uploaded_at) == ("new upload", world.now)
+
+
+async def test_a_recording_replaced_under_a_worker_that_ordered_it_keeps_the_order(world: World) -> None:
+    """An order whose answer was lost is found by its upload, and only without one is the new recording uploaded."""
+    claim = await world.claimed(file=world.file(file_id="f"))
+    await world.store.uploaded(claim, "old upload", now=world.now)
+    await world.absorb(world.arrival(world.file(file_id="f", md5="new", size=7)))
+    await world.store.intend_submit(claim, now=world.now)
+    await world.store.give_back(claim, now=world.now, note="stop")
+    (claim,) = await world.claim()
+    assert claim.job.upload_ref == "old upload"
+    await world.store.forget_order(claim, keep_upload=True, now=world.now)
+    await world.store.give_back(claim, now=world.now, note="stop")
+    (claim,) = await world.claim()
+    assert claim.job.upload_ref is None
+
+
 async def test_a_recording_replaced_after_its_transcript_only_leaves_a_line(world: World) -> None:
     """A finished call is not paid for again by itself, and the line is written once."""
     job_id = await world.completed(file=world.file(file_id="f", name="call.m4a"))

@@ -24,6 +24,7 @@ async def test_a_whole_life(world: World) -> None:
     """Every status in its order, every time and amount kept, every attempt closed, nothing left reserved."""
     claim = await world.claimed()
     job_id = claim.job.id
+    assert claim.job.estimate_micros == 10_000
     world.events()
     await world.transcribe(claim)
     assert (await world.job(job_id)).status is Status.TRANSCRIBED

@@ -6,7 +6,7 @@ starting with the many jobs instead of the few files.
 
 from focusflow.domain.jobs import Mover, Status
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import COLUMNS, OWNED, movable
+from focusflow.store.sql.jobs import COLUMNS, movable
 
 # --------------------------------------------------------------------------------------------------------- the page
 
@@ -139,10 +139,6 @@ UPDATE jobs SET updated_at = :now, gdrive_file_name = a.name, parent_id = a.pare
         ELSE COALESCE(jobs.duration_source, a.duration_source) END,
     estimate_micros = CASE WHEN a.replaced = 1 AND a.finished = 0 THEN a.estimate_micros
         ELSE COALESCE(jobs.estimate_micros, a.estimate_micros) END,
-    upload_ref = CASE WHEN a.replaced = 1 AND jobs.submit_intent_at IS NULL AND jobs.transcript_id IS NULL
-        AND jobs.status NOT IN {OWNED} THEN NULL ELSE jobs.upload_ref END,
-    uploaded_at = CASE WHEN a.replaced = 1 AND jobs.submit_intent_at IS NULL AND jobs.transcript_id IS NULL
-        AND jobs.status NOT IN {OWNED} THEN NULL ELSE jobs.uploaded_at END,
     status = CASE WHEN NOT {_JUDGED_ANEW} THEN jobs.status
         WHEN {_REFUSED} THEN 'skipped' ELSE 'discovered' END,
     skip_reason = CASE WHEN NOT {_JUDGED_ANEW} THEN jobs.skip_reason

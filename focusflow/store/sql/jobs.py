@@ -32,21 +32,28 @@ def beginnable(step: Step) -> str:
     return listed(s for s in {*sources_of(during, Mover.STEP), during} if s in WORKING)
 
 
+# These are written without IS NULL, which SQLite 3.40 gets wrong in a RETURNING clause.
+# An upload of content that was replaced is of use only to find the order that was made of it.
+_OF_THIS_CONTENT = """CASE WHEN COALESCE(jobs.submit_intent_at, 0) > 0 OR COALESCE(jobs.transcript_id, '') <> ''
+    OR jobs.uploaded_content = COALESCE(NULLIF(jobs.file_md5, ''), CAST(jobs.gdrive_file_size AS TEXT), '') THEN {} END"""
+
 COLUMNS = """
 jobs.id, jobs.status, jobs.source, jobs.gdrive_file_id, jobs.gdrive_file_name, jobs.gdrive_file_size, jobs.file_md5,
 jobs.parent_id, jobs.web_url, jobs.file_modified_at, jobs.gdrive_json_id, jobs.recorder, jobs.contact_name,
 jobs.contact_number, jobs.call_direction, jobs.call_type, jobs.call_timestamp, jobs.duration_seconds, jobs.duration_source,
 jobs.requested_by, jobs.auto_processed, jobs.skip_reason, jobs.skipped_by, jobs.hold_kind, jobs.hold_reason,
 jobs.next_attempt_at, jobs.retry_count, jobs.rescue_count, jobs.error_step, jobs.error_message, jobs.claim_token,
-jobs.claimed_by, jobs.lease_until, jobs.upload_ref, jobs.uploaded_at, jobs.submit_intent_at, jobs.transcript_id,
+jobs.claimed_by, jobs.lease_until, {upload_ref}, {uploaded_at}, jobs.submit_intent_at, jobs.transcript_id,
 jobs.language, jobs.title, {estimate}, jobs.cost_micros, jobs.discovered_at, jobs.transcription_started_at,
 jobs.transcription_completed_at, jobs.summarization_started_at, jobs.summarization_completed_at, jobs.sync_started_at,
 jobs.completed_at, jobs.updated_at
 """.format(
-    estimate=f"""CASE WHEN jobs.transcription_completed_at IS NULL THEN jobs.estimate_micros
-    WHEN jobs.summarization_completed_at IS NULL THEN jobs.estimate_micros / {SUMMARY_PART} ELSE 0 END"""
+    upload_ref=_OF_THIS_CONTENT.format("jobs.upload_ref"),
+    uploaded_at=_OF_THIS_CONTENT.format("jobs.uploaded_at"),
+    estimate=f"""CASE WHEN COALESCE(jobs.transcription_completed_at, 0) = 0 THEN jobs.estimate_micros
+    WHEN COALESCE(jobs.summarization_completed_at, 0) = 0 THEN jobs.estimate_micros / {SUMMARY_PART} ELSE 0 END""",
 )
-"""What `rows.job_from` reads; the estimate is what is still to be paid."""
+"""What `rows.job_from` reads; the estimate is what is still to be paid, the upload one that may still be ordered."""
 
 RELEASE_CLAIM = "claim_token = NULL, claimed_by = NULL, lease_until = NULL"
 

@@ -39,7 +39,7 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND outcome = 'running'
 # ---------------------------------------------------------------------------------------------------- transcription
 
 UPLOADED = Query(f"""
-UPDATE jobs SET upload_ref = :upload_ref, uploaded_at = :now, updated_at = :now
+UPDATE jobs SET upload_ref = :upload_ref, uploaded_content = :content, uploaded_at = :now, updated_at = :now
 WHERE {_OURS} AND status = 'transcribing' RETURNING status
 """)
 
@@ -119,19 +119,38 @@ SELECT markdown, title, model, prompt_hash FROM summaries WHERE job_id = :id AND
 
 DELIVERY_COLUMNS = """
 deliveries.job_id, deliveries.sink, deliveries.intent_at, deliveries.ref, deliveries.url, deliveries.memo,
-deliveries.error, deliveries.attempts, deliveries.next_attempt_at, deliveries.delivered_at
+deliveries.error, deliveries.attempts, deliveries.next_attempt_at, deliveries.delivered_at, deliveries.leased_until
 """
 
 READ_DELIVERIES = Query(f"""
 SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE job_id IN (SELECT value FROM json_each(:ids)) ORDER BY job_id, sink
 """)
 
-SAVE_DELIVERY = Query("""
+# who finds it leased makes it due at the lease's end; a lease is told from a later one by that end
+_LET_GO = ":release = 1 AND deliveries.leased_until = :leased_until"
+
+SAVE_DELIVERY = Query(f"""
 INSERT INTO deliveries (job_id, sink, intent_at, ref, url, memo, error, attempts, next_attempt_at, delivered_at)
 VALUES (:id, :sink, :intent_at, :ref, :url, :memo, :error, :attempts, :next_attempt_at, :delivered_at)
-ON CONFLICT (job_id, sink) DO UPDATE SET intent_at = excluded.intent_at, ref = excluded.ref, url = excluded.url,
-    memo = excluded.memo, error = excluded.error, attempts = excluded.attempts,
-    next_attempt_at = excluded.next_attempt_at, delivered_at = excluded.delivered_at
+ON CONFLICT (job_id, sink) DO UPDATE SET intent_at = excluded.intent_at,
+    ref = COALESCE(excluded.ref, deliveries.ref), url = COALESCE(excluded.url, deliveries.url),
+    memo = excluded.memo, error = excluded.error, attempts = excluded.attempts, delivered_at = excluded.delivered_at,
+    next_attempt_at = CASE WHEN deliveries.again = 0 THEN excluded.next_attempt_at
+                           WHEN {_LET_GO} THEN CAST(:now AS BIGINT) ELSE deliveries.next_attempt_at END,
+    again = CASE WHEN {_LET_GO} THEN 0 ELSE deliveries.again END,
+    leased_until = CASE WHEN {_LET_GO} THEN NULL ELSE deliveries.leased_until END
+""")
+
+TAKE_DELIVERY = Query(f"""
+INSERT INTO deliveries (job_id, sink, leased_until) VALUES (:id, :sink, :until)
+ON CONFLICT (job_id, sink) DO UPDATE SET leased_until = excluded.leased_until, again = 0
+WHERE deliveries.leased_until IS NULL OR deliveries.leased_until <= :now
+RETURNING {DELIVERY_COLUMNS}
+""")
+
+DELIVER_AGAIN = Query("""
+UPDATE deliveries SET again = 1, next_attempt_at = leased_until
+WHERE job_id = :id AND sink = :sink AND job_id NOT IN (SELECT value FROM json_each(:taken))
 """)
 
 TOUCH = Query("UPDATE jobs SET updated_at = :now WHERE id = :id RETURNING id, status")
@@ -140,9 +159,10 @@ TAKE_DUE_DELIVERIES = Query(f"""
 WITH pick AS MATERIALIZED (
     SELECT deliveries.job_id, deliveries.sink FROM deliveries JOIN jobs ON jobs.id = deliveries.job_id
     WHERE deliveries.next_attempt_at <= :now AND jobs.status = 'completed'
+    AND (deliveries.leased_until IS NULL OR deliveries.leased_until <= :now)
     ORDER BY deliveries.next_attempt_at LIMIT :limit FOR UPDATE OF deliveries SKIP LOCKED
 )
-UPDATE deliveries SET next_attempt_at = :again_at
+UPDATE deliveries SET next_attempt_at = :again_at, leased_until = :again_at, again = 0
 WHERE (job_id, sink) IN (SELECT job_id, sink FROM pick)
 RETURNING {DELIVERY_COLUMNS}
 """)
