@@ -483,6 +483,8 @@ class Delivery:
     next_attempt_at: datetime | None = None
     """When it is tried again by itself; None: never, or not needed."""
     delivered_at: datetime | None = None
+    leased_until: datetime | None = None
+    """Until then it is left to whoever took it; None: nobody is at it."""
 
 
 class JobRecord(Protocol):
@@ -538,8 +540,18 @@ class JobRecord(Protocol):
 
     async def deliveries(self, job_id: JobId) -> Sequence[Delivery]: ...
 
-    async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime) -> None:
-        """Store how far a sink is. Never fenced: a page that exists must not be forgotten."""
+    async def take_delivery(self, job_id: JobId, sink: str, *, now: datetime, until: datetime) -> Delivery | None:
+        """Lease the sink's delivery, made if there is none; None when somebody else has it now.
+
+        It is then due again as soon as the other releases it, or their lease runs out.
+        """
+        ...
+
+    async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime, release: bool = False) -> None:
+        """Store how far a sink is. Never fenced: a page that exists must not be forgotten, nor a `ref` once known.
+
+        *release* gives back the lease the delivery was taken with, if it still stands.
+        """
 
     async def complete(self, claim: Claim, *, now: datetime) -> None:
         """syncing -> completed; releases what was reserved and not spent, and the lease."""
@@ -574,7 +586,7 @@ class JobRecord(Protocol):
     ) -> Sequence[tuple[Job, Delivery]]:
         """Return completed jobs whose sink is to be tried again now, each to one caller only.
 
-        Taking one moves its `next_attempt_at` to *again_at*, so that a crash loses nothing.
+        Taking one leases it until *again_at* and moves its `next_attempt_at` there, so that a crash loses nothing.
         """
         ...
 

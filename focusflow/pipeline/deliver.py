@@ -1,5 +1,6 @@
 """How does a finished call reach every sink once, without a sink's trouble keeping it from being finished?"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,8 +10,8 @@ import structlog
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import Ambiguous, Held, StepError, StoreError, Transient
-from focusflow.pipeline.chain import Chain
-from focusflow.pipeline.run import HOLD_SECONDS, JobRun
+from focusflow.pipeline.chain import Chain, StepLimits
+from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
 from focusflow.ports import Delivery, Page, Sink, Summary
 
 _log = structlog.get_logger(__name__)
@@ -18,16 +19,27 @@ _log = structlog.get_logger(__name__)
 CREATE_SECONDS = 60.0
 """Making a page is not interrupted by a stop for this long: an interrupted one must be looked for later."""
 
+LEASE_MARGIN_SECONDS = 60.0
+
+
+def delivery_lease(limits: StepLimits) -> timedelta:
+    """Return how long a sink is left to whoever brings it a call: longer than that can take."""
+    return timedelta(seconds=limits.sync + CREATE_SECONDS + LEASE_MARGIN_SECONDS)
+
 
 async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summary) -> None:
     """Bring the call to every sink. What a sink refuses is kept with it and tried again; the job completes all the same."""
     chain = run.chain
     attempt_id = await chain.store.begin(run.claim, Step.SYNC, now=chain.clock.now())
     run.step = Step.SYNC
-    before = {delivery.sink: delivery for delivery in await chain.store.deliveries(run.job.id)}
     errors = []
     for sink in chain.sinks:
-        delivery = before.get(sink.name, Delivery(sink=sink.name))
+        now = chain.clock.now()
+        until = now + delivery_lease(chain.limits)
+        delivery = await chain.store.take_delivery(run.job.id, sink.name, now=now, until=until)
+        if delivery is None:  # two at once would each find no page and make one
+            await run.note(f"An earlier delivery to {sink.name} is still under way: it is brought up to date after it.")
+            continue
         delivered = await deliver(chain, run.job, sink, delivery, transcript, summary)
         if delivered.error:
             errors.append(delivered.error)
@@ -42,7 +54,9 @@ async def redeliver(chain: Chain, job: Job, delivery: Delivery) -> None:
     documents = await chain.store.documents(job.id)
     if sink is None or documents.transcript is None or documents.summary is None:
         _log.warning("a sink that is not configured any more is left alone", job=job.id, sink=delivery.sink)
-        await chain.store.save_delivery(job.id, replace(delivery, next_attempt_at=None), now=chain.clock.now())
+        await chain.store.save_delivery(
+            job.id, replace(delivery, next_attempt_at=None), now=chain.clock.now(), release=True
+        )
         return
     delivered = await deliver(chain, job, sink, delivery, documents.transcript, documents.summary)
     message = delivered.error or f"Delivered to {sink.name}."
@@ -53,9 +67,12 @@ async def redeliver(chain: Chain, job: Job, delivery: Delivery) -> None:
 async def deliver(
     chain: Chain, job: Job, sink: Sink, delivery: Delivery, transcript: Transcript, summary: Summary
 ) -> Delivery:
-    """Bring one call to one sink and return how far it got, committed. Raises only cancellation and store errors."""
-    delivery = replace(delivery, attempts=delivery.attempts + 1, error=None)
-    courier = _Courier(chain, job, sink, delivery)
+    """Bring one call to one sink by a delivery that was taken; return how far it got, committed, and released.
+
+    Raises only cancellation and store errors.
+    """
+    earlier_error = delivery.error
+    courier = _Courier(chain, job, sink, replace(delivery, attempts=delivery.attempts + 1, error=None))
     try:
         with anyio.fail_after(chain.limits.sync):
             await courier.bring(page_of(job, transcript, summary, chain.time_zone))
@@ -65,9 +82,13 @@ async def deliver(
         return await courier.failed(exc)
     except StoreError:
         raise
+    except anyio.get_cancelled_exc_class():
+        async with shielded():  # whoever goes on need not wait for the lease to run out
+            await courier.release(error=earlier_error)
+        raise
     except Exception as exc:  # noqa: BLE001  # one sink's bug is no reason to keep the call from the others
         return await courier.failed(_mistake(sink, exc), cause=exc)
-    return await courier.save(error=None, next_attempt_at=None, delivered_at=chain.clock.now())
+    return await courier.release(error=None, next_attempt_at=None, delivered_at=chain.clock.now())
 
 
 def _mistake(sink: Sink, exc: Exception) -> Transient:
@@ -80,10 +101,18 @@ class _Courier:
     def __init__(self, chain: Chain, job: Job, sink: Sink, delivery: Delivery) -> None:
         self.chain, self.job, self.sink, self.delivery = chain, job, sink, delivery
 
-    async def save(self, **changes: object) -> Delivery:
-        self.delivery = replace(self.delivery, **changes)  # type: ignore[arg-type]  # replace() checks the names
-        await self.chain.store.save_delivery(self.job.id, self.delivery, now=self.chain.clock.now())
+    async def save(self, **changes: object) -> None:
+        await self._save(changes, release=False)
+
+    async def release(self, **changes: object) -> Delivery:
+        """Save for the last time: the sink is free for whoever comes next."""
+        await self._save(changes, release=True)
         return self.delivery
+
+    async def _save(self, changes: Mapping[str, object], *, release: bool) -> None:
+        self.delivery = replace(self.delivery, **changes)  # type: ignore[arg-type]  # replace() checks the names
+        now = self.chain.clock.now()
+        await self.chain.store.save_delivery(self.job.id, self.delivery, now=now, release=release)
 
     async def bring(self, page: Page) -> None:
         ref = self.delivery.ref or await self._find_or_create(page)
@@ -111,7 +140,7 @@ class _Courier:
         _log.warning(str(error), job=self.job.id, sink=self.sink.name, exc_info=cause or error)
         wait = self._wait_after(error)
         again = None if wait is None else self.chain.clock.now() + timedelta(seconds=wait)
-        return await self.save(error=str(error), next_attempt_at=again)
+        return await self.release(error=str(error), next_attempt_at=again)
 
     def _wait_after(self, error: StepError) -> float | None:
         match error:

@@ -11,6 +11,7 @@ import pytest
 
 from focusflow.domain.jobs import Status
 from focusflow.errors import Transient
+from focusflow.pipeline.process import run_job
 from focusflow.ports import Delivery, Page, PageRef
 
 if TYPE_CHECKING:
@@ -204,6 +205,79 @@ async def test_a_stop_waits_for_the_page_that_is_being_made(works: OpenWorks) ->
         assert (await w.delivery(job_id)).ref is not None
         assert (await w.run(job_id)).status is Status.COMPLETED
         assert (len(w.pages()), w.log.count("notion", "POST", "query")) == (1, 0)
+
+
+@dataclass
+class Slow(Shelf):
+    """A sink that makes a page for every request, once it is let; it can be looked at while it is at it."""
+
+    made: int = 0
+    asked: anyio.Event = field(default_factory=anyio.Event)
+    let: anyio.Event = field(default_factory=anyio.Event)
+
+    async def create(self, page: Page) -> PageRef:
+        if self.trouble:
+            raise self.trouble
+        self.asked.set()
+        await self.let.wait()
+        self.made += 1
+        return await super().create(page)
+
+
+async def test_a_run_leaves_a_sink_to_the_redelivery_that_is_at_it(works: OpenWorks) -> None:
+    """Both would find no page and make one; so the run goes on without an error, and its text is brought afterwards."""
+    slow = Slow(trouble=Transient("not now"))
+    async with works(notion=False, more_sinks=(slow,)) as w:
+        job_id = await w.add()
+        await w.run(job_id)
+        slow.trouble = None
+        w.clock.at += timedelta(hours=1)
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(w.redeliver)
+                await slow.asked.wait()
+                assert (await w.rerun_from_summary(job_id)).status is Status.COMPLETED
+                assert (slow.made, (await w.outcomes(job_id))[-1]) == (0, "sync done")
+                slow.let.set()
+        delivery = await w.delivery(job_id, "shelf")
+        assert (slow.made, delivery.leased_until, delivery.next_attempt_at) == (1, None, w.clock.now())
+        assert await w.redeliver() == 1
+        delivery = await w.delivery(job_id, "shelf")
+        assert (slow.made, delivery.error, delivery.next_attempt_at) == (1, None, None)
+        assert await w.redeliver() == 0
+
+
+async def test_of_two_runs_of_one_call_one_makes_the_page(works: OpenWorks) -> None:
+    """A worker that was given up for dead may be making it still."""
+    slow = Slow()
+    async with works(notion=False, more_sinks=(slow,)) as w:
+        w.limit(sync=3600)
+        job_id = await w.add()
+        zombie = await w.claim(job_id, token="zombie")
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(run_job, w.chain, zombie)
+                await slow.asked.wait()
+                await w.rescue()
+                assert (await w.run(job_id)).status is Status.COMPLETED
+                assert await w.redeliver() == 0
+                slow.let.set()
+        assert await w.redeliver() == 1
+        assert (slow.made, (await w.delivery(job_id, "shelf")).error) == (1, None)
+
+
+async def test_a_sink_whose_courier_died_is_brought_the_call_when_the_lease_is_over(works: OpenWorks) -> None:
+    """Nobody releases it; the run that came second made sure that it is tried then."""
+    shelf = Shelf()
+    async with works(notion=False, more_sinks=(shelf,)) as w:
+        job_id = await w.add()
+        until = w.clock.now() + timedelta(minutes=20)
+        assert await w.store.take_delivery(job_id, "shelf", now=w.clock.now(), until=until) is not None
+        assert (await w.run(job_id)).status is Status.COMPLETED
+        assert (shelf.pages, await w.redeliver()) == ({}, 0)
+        w.clock.at = until
+        assert await w.redeliver() == 1
+        assert list(shelf.pages) == [f"focusflow:{job_id}"]
 
 
 # ---------------------------------------------------------------------------------------------------------- many sinks

@@ -73,6 +73,7 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "measured_file": lambda w, c: w.store.measured_file(
         c, 1.0, DurationSource.HEADER, estimate_micros=1_000, now=w.now
     ),
+    "take_delivery": lambda w, c: w.store.take_delivery(c.job.id, "notion", now=w.now, until=w.now + MINUTE),
     "take_due_deliveries": lambda w, c: w.store.take_due_deliveries(limit=5, now=w.now, again_at=w.now),
     "log": lambda w, c: w.store.log(c.job.id, "info", "x", now=w.now),
     "stats": lambda w, c: w.store.stats(now=w.now, day_start=w.now, month_start=w.now),

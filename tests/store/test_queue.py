@@ -351,3 +351,45 @@ async def test_a_due_delivery_is_handed_to_one_caller(world: World) -> None:
     assert await world.store.take_due_deliveries(limit=5, now=world.now, again_at=world.now + HOUR) == []
     world.later(HOUR)
     assert len(await world.store.take_due_deliveries(limit=5, now=world.now, again_at=world.now + HOUR)) == 1
+
+
+# ----------------------------------------------------------------------------------------------------- leased deliveries
+
+
+async def test_a_delivery_is_leased_to_one_at_a_time(world: World) -> None:
+    """Who comes second makes it due at the end of the lease, or at its release, whichever is first."""
+    job_id = await world.completed()
+    end = world.now + HOUR
+    taken = await world.store.take_delivery(job_id, "notion", now=world.now, until=end)
+    assert taken is not None
+    assert (taken.ref, taken.leased_until) == ("page", end)
+    assert await world.store.take_delivery(job_id, "notion", now=world.now, until=end + DAY) is None
+    (left,) = await world.store.deliveries(job_id)
+    assert (left.leased_until, left.next_attempt_at) == (end, end)
+    await world.store.save_delivery(job_id, taken, now=world.now)
+    assert (await world.store.deliveries(job_id)) == [left]
+    world.later(MINUTE)
+    assert await world.store.take_due_deliveries(limit=5, now=world.now, again_at=end) == []
+    await world.store.save_delivery(job_id, taken, now=world.now, release=True)
+    (left,) = await world.store.deliveries(job_id)
+    assert (left.leased_until, left.next_attempt_at) == (None, world.now)
+    ((_, due),) = await world.store.take_due_deliveries(limit=5, now=world.now, again_at=end)
+    assert (due.leased_until, due.next_attempt_at) == (end, end)
+    assert await world.store.take_delivery(job_id, "notion", now=world.now, until=end) is None
+    world.later(HOUR)
+    assert await world.store.take_delivery(job_id, "notion", now=world.now, until=world.now + HOUR) is not None
+
+
+async def test_a_release_that_comes_too_late_leaves_the_next_lease_alone(world: World) -> None:
+    """What the latecomer learnt is kept all the same."""
+    job_id = await world.completed(Delivery(sink="notion"))
+    late = await world.store.take_delivery(job_id, "notion", now=world.now, until=world.now + MINUTE)
+    assert late is not None
+    world.later(HOUR)
+    assert await world.store.take_delivery(job_id, "notion", now=world.now, until=world.now + HOUR) is not None
+    await world.store.save_delivery(job_id, replace(late, ref="page", url="there"), now=world.now, release=True)
+    (left,) = await world.store.deliveries(job_id)
+    assert (left.leased_until, left.ref) == (world.now + HOUR, "page")
+    await world.store.save_delivery(job_id, Delivery(sink="notion"), now=world.now)
+    (left,) = await world.store.deliveries(job_id)
+    assert (left.ref, left.url) == ("page", "there")
