@@ -63,8 +63,9 @@ def test_process_does_one_call_whatever_the_rules_say(machine: Machine) -> None:
 def test_process_from_summarize_uses_the_transcript_again(machine: Machine) -> None:
     """Cheap: a new summary, no second transcription, the same page."""
     machine.server.add("Linden")
-    machine.run("run", "--until-idle")
+    assert machine.run("run", "--until-idle").code == 0
     (job,) = machine.jobs()
+    assert job["status"] == "completed", job
     answers = machine.server.bill("openai")
 
     again = machine.run("process", job["id"], "--from", "summarize")
