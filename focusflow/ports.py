@@ -367,10 +367,20 @@ class Inbox(Protocol):
     async def rules_fingerprint(self) -> str | None: ...
 
     async def judged(self, *, after: JobId | None, limit: int) -> Sequence[Job]:
-        """Return, by id, resting jobs that the rules may decide about: discovered, and skipped by rule or name."""
+        """Return, by id, what the rules may decide about: discovered, skipped by rule or name, failed but tried again."""
 
-    async def rejudge(self, verdicts: Mapping[JobId, str | None], *, fingerprint: str | None, now: datetime) -> None:
-        """Skip (with a reason) or take back (None) the jobs; *fingerprint*, given with the last of them, is kept."""
+    async def rejudge(
+        self,
+        verdicts: Mapping[JobId, str | None],
+        *,
+        fingerprint: str | None,
+        now: datetime,
+        skip_twins: bool = True,
+    ) -> None:
+        """Skip (with a reason) or take back (None) the jobs; *fingerprint*, given with the last of them, is kept.
+
+        A failed job stays failed, and is not tried again when refused. *skip_twins*: of copies taken back, one is kept.
+        """
 
     async def first_started_at(self, now: datetime) -> datetime:
         """The instant of this database's first start; *now* becomes it if there was none."""

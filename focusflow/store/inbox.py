@@ -16,6 +16,7 @@ from focusflow.store.sql import ledger
 from focusflow.store.stored import Stored, log_picked
 
 WAITING_FOR_SIDECAR = "Waiting for its sidecar, which tells how long the call was."
+_TWIN = "Skipped: the same recording is here already."
 _FINGERPRINT = "rules_fingerprint"
 _FIRST_STARTED = "first_started_at"
 
@@ -109,8 +110,19 @@ class InboxPart(Stored):
         (rows,) = await self._database.read([sql.JUDGED(after=after or "", limit=limit)])
         return list(map(job_from, rows))
 
-    async def rejudge(self, verdicts: Mapping[JobId, str | None], *, fingerprint: str | None, now: datetime) -> None:
+    async def rejudge(
+        self,
+        verdicts: Mapping[JobId, str | None],
+        *,
+        fingerprint: str | None,
+        now: datetime,
+        skip_twins: bool = True,
+    ) -> None:
         keep = [] if fingerprint is None else [sql.SET_CONTROL(key=_FINGERPRINT, value=fingerprint)]
+        if not verdicts:
+            await self._database.run(keep)
+            return
+        allowed, refused, stopped, twins = Picked(3), Picked(5), Picked(6), Picked(11)
         judged = [
             sql.STAGE_VERDICTS(),
             sql.CLEAR_VERDICTS(),
@@ -118,14 +130,20 @@ class InboxPart(Stored):
             sql.TAKE_BACK(now=now),
             sql.LIFT_BUDGET_HOLDS(now=now),
             sql.REFUSE(now=now),
-            ledger.RELEASE_UNSPENT(ids=Picked(5), now=now),
-            log_picked(Picked(3), "The rules allow it now.", now=now),
-            log_picked(Picked(5), "The rules refuse it now.", now=now),
+            sql.REFUSE_RETRIES(now=now),
+            ledger.RELEASE_UNSPENT(ids=refused, now=now),
+            log_picked(allowed, "The rules allow it now.", now=now),
+            log_picked(refused, "The rules refuse it now.", now=now),
+            log_picked(stopped, "The rules refuse it now: it is not tried again.", now=now),
         ]
-        results = await self._database.run([*(judged if verdicts else []), *keep])
-        if verdicts:
-            self._tell_changes(results[3], results[4], results[5])
-            self._tell_lines([*results[7], *results[8]])
+        compared = [
+            sql.SKIP_TWINS_TAKEN_BACK(ids=allowed, now=now),
+            ledger.RELEASE_UNSPENT(ids=twins, now=now),
+            log_picked(twins, _TWIN, now=now),
+        ]
+        results = await self._database.run([*judged, *(compared if skip_twins else []), *keep])
+        self._tell_changes(results[3], results[4], results[5], results[6], *(results[11:12] if skip_twins else []))
+        self._tell_lines([*results[8], *results[9], *results[10], *(results[13] if skip_twins else [])])
 
     async def first_started_at(self, now: datetime) -> datetime:
         once = sql.SET_CONTROL_ONCE(key=_FIRST_STARTED, value=str(milliseconds(now)))
@@ -188,7 +206,7 @@ class _Page:
         if skip_twins:
             twins = self._add(sql.SKIP_TWINS(now=now), "twins")
             self._add(ledger.RELEASE_UNSPENT(ids=twins, now=now))
-            self._add(log_picked(twins, "Skipped: the same recording is here already.", now=now), "lines")
+            self._add(log_picked(twins, _TWIN, now=now), "lines")
 
     def bring_sidecars(self, sidecars: Sequence[SourceFile]) -> None:
         """Remember the sidecars and pair those whose recording is here."""

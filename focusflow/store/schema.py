@@ -93,7 +93,8 @@ CREATE INDEX jobs_same_content ON jobs (file_md5, gdrive_file_size) WHERE file_m
 CREATE INDEX jobs_without_sidecar ON jobs (source, pair_key) WHERE gdrive_json_id IS NULL;
 CREATE INDEX jobs_unmeasured ON jobs (discovered_at, id) WHERE status = 'discovered' AND duration_seconds IS NULL;
 CREATE INDEX jobs_judged ON jobs (id)
-    WHERE status = 'discovered' OR (status = 'skipped' AND skipped_by IN ('rule', 'name'));
+    WHERE status = 'discovered' OR (status = 'skipped' AND skipped_by IN ('rule', 'name'))
+        OR (status = 'failed' AND next_attempt_at IS NOT NULL);
 
 CREATE TABLE sidecars (
     source TEXT NOT NULL,

@@ -412,6 +412,75 @@ async def test_changed_rules_refuse_and_take_back(world: World) -> None:
     assert (job.skip_reason, job.skipped_by) == ("outgoing", SkippedBy.RULE)
 
 
+@pytest.mark.parametrize("skip_twins", [True, False])
+async def test_of_copies_that_other_rules_allow_the_first_is_kept(world: World, skip_twins: bool) -> None:
+    """Refused, they were no twins of each other; taken back together, they must not both be paid for."""
+    first = await world.add(file=world.file(md5="same", size=9), skip_reason="outgoing")
+    world.later(MINUTE)
+    second = await world.add(file=world.file(md5="same", size=9), skip_reason="outgoing")
+    world.events()
+    await world.store.rejudge({first: None, second: None}, fingerprint=None, now=world.now, skip_twins=skip_twins)
+    assert (await world.job(first)).status is Status.DISCOVERED
+    job = await world.job(second)
+    if skip_twins:
+        assert (job.status, job.skipped_by, job.skip_reason) == (
+            Status.SKIPPED,
+            SkippedBy.DUPLICATE,
+            f"duplicate of {first}",
+        )
+        assert JobChanged(job_id=second, status=Status.SKIPPED) in world.events()
+        assert (await world.detail(second)).events[-1].message == "Skipped: the same recording is here already."
+    else:
+        assert job.status is Status.DISCOVERED
+
+
+async def test_a_copy_that_is_allowed_at_last_is_a_twin_of_what_is_done(world: World) -> None:
+    """Nor is it one of a copy that the same rules refuse."""
+    refused_copy = await world.add(file=world.file(md5="a", size=9))
+    allowed = await world.add(file=world.file(md5="a", size=9), skip_reason="outgoing")
+    late = await world.add(file=world.file(md5="b", size=9), skip_reason="outgoing")
+    done = await world.completed(file=world.file(md5="b", size=9))
+    await world.store.rejudge({refused_copy: "incoming", allowed: None, late: None}, fingerprint=None, now=world.now)
+    assert (await world.job(allowed)).status is Status.DISCOVERED
+    assert (await world.job(late)).skip_reason == f"duplicate of {done}"
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_of_copies_that_are_renamed_the_first_is_kept(world: World, together: bool) -> None:
+    """Two names that nobody understood, both mended: on one page or on two, one call is processed."""
+    files = [world.file(md5="same", size=9) for _ in range(2)]
+    ids = [await world.add(file=f, recorder=None, skip_reason="no name", skipped_by=SkippedBy.NAME) for f in files]
+    renamed = [world.arrival(world.file(file_id=f.file_id, name=f"b{f.name}", md5="same", size=9)) for f in files]
+    if together:
+        absorbed = await world.absorb(*renamed)
+    else:
+        await world.absorb(renamed[0])
+        absorbed = await world.absorb(renamed[1])
+    assert absorbed.twins == (ids[1],)
+    statuses = await world.statuses()
+    assert [statuses[job_id] for job_id in ids] == [Status.DISCOVERED, Status.SKIPPED]
+
+
+async def test_rules_stop_what_would_be_tried_again(world: World) -> None:
+    """A failed call that new rules refuse stays failed, says so, and does not come back by itself."""
+    failed, asked = await world.claimed(), await world.claimed()
+    for claim in (failed, asked):
+        await world.store.fail(claim, Step.DOWNLOAD, "x", retry_at=world.now + MINUTE, counts=True, now=world.now)
+    await world.store.fail(
+        final := await world.claimed(), Step.DOWNLOAD, "x", retry_at=None, counts=True, now=world.now
+    )
+    judged = [job.id for job in await world.store.judged(after=None, limit=9)]
+    assert judged == sorted([failed.job.id, asked.job.id])
+    verdicts = {failed.job.id: "outgoing", asked.job.id: None, final.job.id: "outgoing"}
+    await world.store.rejudge(verdicts, fingerprint=None, now=world.now)
+    detail = await world.detail(failed.job.id)
+    job = detail.row.job
+    assert (job.status, job.next_attempt_at, job.error_message) == (Status.FAILED, None, "x")
+    assert detail.events[-1].message == "The rules refuse it now: it is not tried again."
+    assert await world.store.requeue_due(now=world.later(MINUTE)) == 1
+    assert (await world.job(asked.job.id)).status is Status.DISCOVERED
+
+
 async def test_an_empty_verdict_only_keeps_the_fingerprint(world: World) -> None:
     """The last call of a round may have no jobs left."""
     assert await world.store.rules_fingerprint() is None

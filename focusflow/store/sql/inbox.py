@@ -16,7 +16,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     modified_at BIGINT, pair_key TEXT, haystack TEXT, recorder TEXT, contact_name TEXT, contact_number TEXT,
     direction TEXT, call_type TEXT, call_at BIGINT, skip_reason TEXT, skipped_by TEXT, duration_seconds DOUBLE PRECISION,
     duration_source TEXT, estimate_micros BIGINT, hold_until BIGINT,
-    job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER, finished INTEGER)
+    job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER,
+    is_allowed INTEGER, finished INTEGER)
 """)
 STAGE_SIDECARS = Query("""
 CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (pair_key TEXT, file_id TEXT, PRIMARY KEY (pair_key, file_id))
@@ -29,10 +30,11 @@ CLEAR_VERDICTS = Query("DELETE FROM verdicts")
 ARRIVE = Query("""
 INSERT INTO arriving (n, file_id, new_id, name, size, md5, parent_id, web_url, modified_at, pair_key, haystack, recorder,
     contact_name, contact_number, direction, call_type, call_at, skip_reason, skipped_by, duration_seconds,
-    duration_source, estimate_micros, hold_until, is_new, replaced, renamed, touched, is_back, finished)
+    duration_source, estimate_micros, hold_until, is_new, replaced, renamed, touched, is_back, is_allowed,
+    finished)
 VALUES (:n, :file_id, :new_id, :name, :size, :md5, :parent_id, :web_url, :modified_at, :pair_key, :haystack, :recorder,
     :contact_name, :contact_number, :direction, :call_type, :call_at, :skip_reason, :skipped_by, :duration_seconds,
-    :duration_source, :estimate_micros, :hold_until, 1, 0, 0, 0, 0, 0)
+    :duration_source, :estimate_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0)
 """)
 ARRIVE_SIDECAR = Query("INSERT INTO arriving_sidecars (file_id, pair_key) VALUES (:file_id, :pair_key)")
 
@@ -48,6 +50,8 @@ UPDATE arriving SET job_id = jobs.id, is_new = 0,
         OR (jobs.file_md5 IS NULL AND arriving.md5 IS NOT NULL)
         OR (jobs.gdrive_file_size IS NULL AND arriving.size IS NOT NULL) THEN 1 ELSE 0 END,
     is_back = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by = 'gone' THEN 1 ELSE 0 END,
+    is_allowed = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by IN ('rule', 'name')
+        AND arriving.name <> jobs.gdrive_file_name AND arriving.skip_reason IS NULL THEN 1 ELSE 0 END,
     finished = CASE WHEN jobs.transcription_completed_at IS NOT NULL THEN 1 ELSE 0 END
 FROM arriving AS a CROSS JOIN jobs
 WHERE jobs.source = :source AND jobs.gdrive_file_id = a.file_id AND arriving.file_id = a.file_id
@@ -177,16 +181,13 @@ LOG_BACK = Query(
     _LOG_ARRIVING.format(level="info", message="'The recording is back.'", which="is_back = 1") + _AND_TELL
 )
 
-_FRESH = "(a.is_new = 1 OR a.replaced = 1 OR a.is_back = 1)"
+_FRESH = "({0}.is_new = 1 OR {0}.replaced = 1 OR {0}.is_back = 1 OR {0}.is_allowed = 1)"
 
-SKIP_TWINS = Query(f"""
+_BECOMES_TWIN = f"""
 UPDATE jobs SET status = 'skipped', skipped_by = 'duplicate', updated_at = :now,
     hold_kind = NULL, hold_reason = NULL, next_attempt_at = NULL, skip_reason = 'duplicate of ' || twins.original
 FROM (
-    SELECT mine.id AS id, MIN(other.id) AS original
-    FROM arriving AS a CROSS JOIN jobs AS mine CROSS JOIN jobs AS other
-    LEFT JOIN arriving AS b ON b.job_id = other.id AND (b.is_new = 1 OR b.replaced = 1 OR b.is_back = 1)
-    WHERE {_FRESH} AND mine.id = a.job_id AND (b.n IS NULL OR b.n < a.n)
+    SELECT mine.id AS id, MIN(other.id) AS original FROM {{pairs}}
     AND other.file_md5 = mine.file_md5 AND other.gdrive_file_size = mine.gdrive_file_size
     AND other.id <> mine.id AND (other.status <> 'skipped' OR other.skipped_by = 'user')
     GROUP BY mine.id
@@ -195,7 +196,25 @@ WHERE jobs.id = twins.id AND jobs.status = 'discovered' AND jobs.status IN {mova
 AND jobs.requested_by IS NULL AND jobs.transcription_completed_at IS NULL
 AND jobs.submit_intent_at IS NULL AND jobs.transcript_id IS NULL
 RETURNING jobs.id, jobs.status
-""")
+"""
+
+SKIP_TWINS = Query(
+    _BECOMES_TWIN.format(
+        pairs=f"""arriving AS a CROSS JOIN jobs AS mine CROSS JOIN jobs AS other
+    LEFT JOIN arriving AS b ON b.job_id = other.id AND {_FRESH.format("b")}
+    WHERE {_FRESH.format("a")} AND mine.id = a.job_id AND (b.n IS NULL OR b.n < a.n)"""
+    )
+)
+
+SKIP_TWINS_TAKEN_BACK = Query(
+    _BECOMES_TWIN.format(
+        pairs="""jobs AS mine CROSS JOIN jobs AS other
+    WHERE mine.id IN (SELECT value FROM json_each(:ids))
+    AND (other.id NOT IN (SELECT value FROM json_each(:ids))
+         OR (other.discovered_at, other.id) < (mine.discovered_at, mine.id))"""
+    )
+)
+"""Two copies that were refused are no twins of each other; allowed again, the one that was found first is kept."""
 
 KEEP_SIDECARS = Query("""
 INSERT INTO sidecars (source, file_id, pair_key) SELECT CAST(:source AS TEXT), file_id, pair_key FROM arriving_sidecars
@@ -254,7 +273,8 @@ SET_CONTROL_ONCE = Query("INSERT INTO control (key, value) VALUES (:key, :value)
 
 JUDGED = Query(f"""
 SELECT {COLUMNS} FROM jobs
-WHERE (status = 'discovered' OR (status = 'skipped' AND skipped_by IN ('rule', 'name'))) AND id > :after
+WHERE (status = 'discovered' OR (status = 'skipped' AND skipped_by IN ('rule', 'name'))
+       OR (status = 'failed' AND next_attempt_at IS NOT NULL)) AND id > :after
 ORDER BY id LIMIT :limit
 """)
 
@@ -283,3 +303,11 @@ AND ((status = 'discovered' AND status IN {movable(Status.SKIPPED, Mover.RULE)})
          AND skip_reason <> (SELECT reason FROM verdicts WHERE verdicts.job_id = jobs.id)))
 RETURNING id, status
 """)
+
+REFUSE_RETRIES = Query("""
+UPDATE jobs SET next_attempt_at = NULL, updated_at = :now
+WHERE id IN (SELECT job_id FROM verdicts WHERE reason IS NOT NULL) AND requested_by IS NULL
+AND status = 'failed' AND next_attempt_at IS NOT NULL
+RETURNING id, status
+""")
+"""What failed stays failed, with its error; it only does not come back by itself."""
