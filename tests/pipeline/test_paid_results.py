@@ -174,7 +174,7 @@ class WatchedModel:
 async def test_a_long_transcript_is_cut_beside_the_event_loop(works: OpenWorks) -> None:
     """Counting its tokens takes up to a second: meanwhile other calls and the screen go on."""
     async with works(context_tokens=8000) as w:
-        w.sandbox.openai.context_tokens = 5000
+        w.sandbox.openai.windows["gpt-6-luna"] = 5_000  # so that parts are refused, too
         model = WatchedModel(w.chain.summarizer)
         w.use(summarizer=model)
         job = await w.run(await w.add("team-retro-hour"))

@@ -10,7 +10,7 @@ import pytest
 from focusflow.domain.jobs import Claim, DurationSource, JobId, Outcome, SkippedBy, Status, Step
 from focusflow.errors import HoldKind, LostClaim, StoreError
 from focusflow.events import JobChanged, JobLogged
-from focusflow.ports import Delivery, JobFilter
+from focusflow.ports import Delivery, JobFilter, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -301,6 +301,25 @@ async def test_a_failed_job_keeps_one_sentence(world: World, counts: bool) -> No
         await world.summarize(again)
         await world.deliver(again)
         assert (await world.job(job.id)).error_message is None
+
+
+async def test_what_is_reserved_follows_the_measured_length(world: World) -> None:
+    """Both steps' shares of the new estimate are held, and what is settled already stays as it was."""
+    claim = await world.claimed(estimate_micros=10_000)
+    await world.store.begin(claim, Step.DOWNLOAD, now=world.now)
+    await world.store.settle(
+        claim.job.id,
+        Step.SUMMARIZE,
+        Settlement(provider="openai", model="m", actual_micros=7, usage_known=True, usage={}, external_ref="earlier"),
+        now=world.now,
+    )
+    await world.store.measured_file(claim, 900.0, DurationSource.HEADER, estimate_micros=60_003, now=world.now)
+    detail = await world.detail(claim.job.id)
+    assert (detail.row.job.estimate_micros, detail.row.job.duration_seconds) == (60_003, 900.0)
+    assert {(charge.step, charge.state, charge.estimate_micros) for charge in detail.charges} == {
+        (Step.TRANSCRIBE, "reserved", 48_003),
+        (Step.SUMMARIZE, "settled", 2_000),
+    }
 
 
 async def test_a_job_may_be_skipped_after_its_download(world: World) -> None:
