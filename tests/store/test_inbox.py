@@ -131,7 +131,9 @@ async def test_a_sidecar_may_show_that_the_rules_refuse_the_call(world: World) -
 
 async def test_a_job_that_is_worked_on_is_not_measured(world: World) -> None:
     """What a slow sidecar says late doesn't disturb the worker."""
-    claim = await world.claimed(duration_seconds=None)
+    job_id = await world.add(duration_seconds=None)
+    await world.store.process([job_id], from_step=None, now=world.now)
+    (claim,) = await world.claim()
     await measure(world, claim.job.id, skip_reason="too short")
     job = await world.job(claim.job.id)
     assert (job.status, job.duration_seconds) == (Status.TRANSCRIBING, None)

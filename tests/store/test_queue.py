@@ -70,7 +70,7 @@ async def test_calls_of_the_same_moment_are_claimed_in_a_fixed_order(world: Worl
 
 async def test_only_what_is_due_and_asked_for_is_claimed(world: World) -> None:
     """A waiting job waits; a list of ids is a list of ids; a batch of nothing is nothing."""
-    waiting = await world.add(duration_seconds=None, hold_until=world.now + MINUTE)
+    waiting = await world.add(hold_until=world.now + MINUTE)
     first, second = await world.add(), await world.add()
     assert await world.claim(0) == []
     assert await world.claim(9, ids=()) == []
@@ -165,10 +165,18 @@ async def test_an_unpriced_call_does_not_pass_for_free(world: World) -> None:
 
 
 async def test_a_call_of_unknown_length_waits_for_its_measure_not_for_tomorrow(world: World) -> None:
-    """Under a budget it is neither claimed nor held: measuring brings its price."""
+    """Under a budget or without one it is neither claimed nor held: its sidecar may say that the rules refuse it."""
     job_id = await world.add(duration_seconds=None, estimate_micros=None)
     assert await world.claim(day_max_micros=10**12) == []
+    assert await world.claim() == await world.claim(newest_first=True) == []
     assert (await world.job(job_id)).hold_kind is None
+
+
+async def test_a_call_of_unknown_length_is_claimed_when_a_person_asked_for_it(world: World) -> None:
+    """No rule is in its way, so there is nothing to wait for."""
+    job_id = await world.add(duration_seconds=None, estimate_micros=None)
+    await world.store.process([job_id], from_step=None, now=world.now)
+    assert [claim.job.id for claim in await world.claim()] == [job_id]
 
 
 async def test_a_call_with_nothing_left_to_pay_needs_no_budget(world: World) -> None:

@@ -8,10 +8,12 @@ from focusflow.store.sql.ledger import SPENT_SINCE, STILL_TO_RESERVE
 LOCK_CLAIMS = Query("SELECT value FROM control WHERE key = 'claims' FOR UPDATE")
 """Whoever claims waits here for the others: the caps are for all of them together."""
 
+# a call of unknown length is measured first: its sidecar may say that the rules refuse it
 _DUE = """
 jobs.status = 'discovered' AND (jobs.next_attempt_at IS NULL OR jobs.next_attempt_at <= :now)
 AND (CAST(:only AS TEXT) IS NULL OR jobs.id IN (SELECT value FROM json_each(:only)))
 AND jobs.id NOT IN (SELECT value FROM json_each(:exclude))
+AND (jobs.duration_seconds IS NOT NULL OR jobs.asked = 1)
 """
 
 # an overdrawn day has no room, but a call with nothing left to pay needs none
