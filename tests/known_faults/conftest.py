@@ -50,6 +50,7 @@ class MachineClock:
 
     at: datetime = TEN
     skew: timedelta = timedelta()
+    plans: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)
 
     def now(self) -> datetime:
         return self.at + self.skew
@@ -60,7 +61,14 @@ class MachineClock:
 
     async def sleep(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
+        for plan in [plan for plan in self.plans if plan[0] <= self.at]:
+            self.plans.remove(plan)
+            plan[1]()
         await anyio.lowlevel.checkpoint()
+
+    def later(self, wait: timedelta, act: Callable[[], object]) -> None:
+        """Let something happen in the world once so much time has been slept away."""
+        self.plans.append((self.at + wait, act))
 
 
 class RealClock(MachineClock):
@@ -256,6 +264,7 @@ class Product:
     async def retry(self, job: Job) -> Job:
         """One key: retry. Process, and return what the user sees then."""
         await self.works.store.retry([job.id], now=self.clock.now())
+        await self.works.supervisor.measuring_loop.turn()
         await self.process()
         return await self.job(job.id)
 
