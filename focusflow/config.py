@@ -592,8 +592,8 @@ def _contradictions(settings: Settings) -> list[str]:
     return problems
 
 
-def missing_for_work(settings: Settings) -> list[str]:
-    """Return what must still be set before calls can be processed, one sentence each."""
+def missing_for_looking(settings: Settings) -> list[str]:
+    """Return what must still be set before recordings can be looked for, one sentence each."""
     problems = []
     if settings.source == "drive":
         own_account = settings.drive.oauth_client_id and settings.drive.oauth_refresh_token
@@ -603,6 +603,12 @@ def missing_for_work(settings: Settings) -> list[str]:
             problems.append("drive.folder_id (GOOGLE_DRIVE_FOLDER_ID) is not set: which folder has the recordings?")
     elif settings.folder.path is None:
         problems.append("folder.path is not set: which folder has the recordings?")
+    return problems
+
+
+def missing_for_work(settings: Settings) -> list[str]:
+    """Return what must still be set before calls can be processed, one sentence each."""
+    problems = missing_for_looking(settings)
     if not settings.assemblyai.api_key:
         problems.append("assemblyai.api_key (ASSEMBLYAI_API_KEY) is not set: nothing can be transcribed")
     if not settings.openai.api_key and settings.openai.base_url.startswith("https://api.openai.com"):

@@ -6,11 +6,13 @@ import queue
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from io import TextIOWrapper
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
+import stamina
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -93,6 +95,7 @@ def logging_to(
     root.setLevel(level.upper())
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    stamina.instrumentation.set_on_retry_hooks(())  # what comes of the retries is told, in our own words
     configured_before = structlog.get_config()
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -110,6 +113,29 @@ def logging_to(
         root.handlers[:], level_before = before
         root.setLevel(level_before)
         structlog.configure(**configured_before)
+        stamina.instrumentation.set_on_retry_hooks(None)
+
+
+class ForPeople:
+    """Renders a line for somebody who watches: local time, what happened, and nothing that only a program needs.
+
+    Tracebacks, loggers and fields are in the file.
+    """
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+        at = datetime.fromisoformat(str(event["timestamp"])).astimezone().strftime("%H:%M:%S")
+        level = str(event["level"])
+        mark = "" if level in ("info", "debug") else f"{level}: "
+        if mark and self._colour:
+            mark = f"\x1b[{_COLOURS.get(level, '31')}m{mark}\x1b[0m"
+        reason = f": {event['reason']}" if "reason" in event else ""
+        return f"{at} {mark}{event['event']}{reason}"
+
+
+_COLOURS = {"warning": "33", "error": "31", "critical": "31"}
 
 
 class _Preparing(QueueHandler):
@@ -129,7 +155,7 @@ def _handlers(
         renderer: Processor = (
             structlog.processors.JSONRenderer(ensure_ascii=False)
             if as_json
-            else structlog.dev.ConsoleRenderer(colors=_wants_colour(stream), sort_keys=False)
+            else ForPeople(colour=_wants_colour(stream))
         )
         yield _formatted(logging.StreamHandler(stream), renderer, shared)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,10 @@ async def opened_store(settings: Settings, bus: Bus | None = None) -> "AsyncIter
     """Open the database that the settings name. Raises `StoreError`."""
     from focusflow.store import open_store
 
+    if settings.store_url.startswith("postgres") and find_spec("psycopg") is None:
+        raise ConfigError(
+            "store.url: PostgreSQL needs one more package: install it with pip install 'focusflow[postgres]'"
+        )
     async with open_store(settings.store_url, bus=bus or Bus(), synchronous=settings.store.synchronous) as store:
         yield store
 

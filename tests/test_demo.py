@@ -60,7 +60,7 @@ def test_it_can_be_stopped_in_the_middle(tmp_path: Path, number: signal.Signals)
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)
 
-    assert process.returncode == 5
+    assert process.returncode == 130
     assert "calls are not finished." in err
     assert "Traceback" not in err
     assert leftovers(tmp_path) == []

@@ -124,9 +124,20 @@ def test_colour_is_for_terminals_that_want_it(no_color: str, coloured: bool, mon
     monkeypatch.setenv("NO_COLOR", no_color)
     out = Terminal()
     with logging_to(level="info", file=None, stream=out, json_lines=None, secrets=[]):
-        structlog.get_logger("focusflow").info("completed")
+        structlog.get_logger("focusflow").warning("completed")
 
     assert ("\x1b[" in out.getvalue()) is coloured
+
+
+def test_a_traceback_is_in_the_file_and_never_on_the_screen(tmp_path: Path) -> None:
+    """What went wrong is one line for whoever watches."""
+    out, file = Terminal(), tmp_path / "focusflow.log"
+    with logging_to(level="info", file=file, stream=out, json_lines=None, secrets=[]):
+        structlog.get_logger("focusflow").error("It is empty.", job="abc", exc_info=ValueError("empty"))
+
+    assert out.getvalue().count("\n") == 1
+    assert "[abc] It is empty." in out.getvalue()
+    assert "ValueError" in file.read_text(encoding="utf-8")
 
 
 def test_libraries_that_tell_addresses_are_kept_quiet(tmp_path: Path) -> None:

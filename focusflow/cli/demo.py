@@ -53,6 +53,9 @@ def environment(sandbox: Sandbox, database_id: str) -> dict[str, str]:
         "NOTION_BASE_URL": sandbox.url_of("notion"),
         "AUTO_PROCESS_ONLY_FUTURE": "false",
         "FOCUSFLOW_NOTION__STATUS_DONE": "Done",
+        # as OpenAI's gpt-6-luna: a server on loopback has no price of its own
+        "FOCUSFLOW_OPENAI__USD_PER_MILLION_INPUT": "0.10",
+        "FOCUSFLOW_OPENAI__USD_PER_MILLION_OUTPUT": "0.50",
     }
 
 
@@ -60,7 +63,10 @@ def environment(sandbox: Sandbox, database_id: str) -> dict[str, str]:
 def _data_directory(keep: Path | None) -> Iterator[Path]:
     """Yield where the demo's data goes: *keep*, or a private place that is removed at the end."""
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as exc:
+            raise Finished(Exit.USAGE, f"{keep}: data cannot be kept there: {exc.strerror}.") from exc
         yield keep.resolve()
         return
     place = Path(tempfile.mkdtemp(prefix="focusflow-demo-"))
@@ -82,9 +88,7 @@ def _settings(data: Path, sandbox: Sandbox, speed: float) -> Settings:
             "markdown.path": str(data / "calls"),
             "discovery.sidecar_wait_minutes": 0.1,
             "budget.daily_usd": 5,
-            "openai.usd_per_million_input": 0.10,  # as OpenAI's gpt-6-luna: a server on loopback has no price of its own
-            "openai.usd_per_million_output": 0.50,
-            "call.owner_name": "Sam",
+            "call.owner_name": "Maya",
             "timeouts.shutdown_grace_seconds": 2,
         },
     ).settings
@@ -100,7 +104,8 @@ def run_demo(*, speed: float, keep: Path | None) -> None:
                 async with stopping_on_signals() as signals, opened_works(settings) as works:
                     signals.stop = works.supervisor.stop
                     await _show(works, sandbox, speed)
-                    await _sum_up(works, sandbox, data, kept=keep is not None)
+                    ending = Exit.INTERRUPTED if signals.stopped else Exit.SERVICE
+                    await _sum_up(works, sandbox, data, kept=keep is not None, ending=ending)
 
     say("FocusFlow demo: Drive, AssemblyAI, OpenAI and Notion are emulated on this")
     say("machine. Nothing leaves it, nothing costs. Ctrl-C stops it at any moment.\n")
@@ -174,7 +179,7 @@ async def _narrate(works: Works, events: Subscription) -> None:
                     await narrator.tell(job_id)
 
 
-async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool) -> None:
+async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool, ending: Exit) -> None:
     """Print the table of calls, the money, and where to look next."""
     rows = list(reversed(await works.store.jobs(JobFilter(), limit=1_000)))
     output.put("")
@@ -191,7 +196,7 @@ async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool) -> 
     output.put("With your own accounts: copy config.example.yaml to config.yaml, then")
     output.put("focusflow config check, then focusflow run.")
     if unfinished := [row for row in rows if row.job.status not in (Status.COMPLETED, Status.SKIPPED)]:
-        raise Finished(Exit.SERVICE, f"{len(unfinished)} calls are not finished.")
+        raise Finished(ending, f"{len(unfinished)} calls are not finished.")
 
 
 def _account(rows: list[JobRow], sandbox: Sandbox) -> str:
@@ -224,8 +229,11 @@ def _publish(environ: Mapping[str, str], env_file: Path | None) -> None:
     if env_file is None:
         output.put(lines.rstrip(), flush=True)
         return
-    env_file.touch(mode=0o600)
-    env_file.write_text(lines, encoding="utf-8")
+    try:
+        env_file.touch(mode=0o600)
+        env_file.write_text(lines, encoding="utf-8")
+    except OSError as exc:
+        raise Finished(Exit.USAGE, f"{env_file}: cannot be written: {exc.strerror}.") from exc
     say(f"Point FocusFlow here with: . {env_file}")
 
 

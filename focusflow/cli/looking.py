@@ -40,12 +40,14 @@ def print_stats(options: Options, *, as_json: bool) -> None:
 
 def _stats_text(stats: Stats, found: output.Json) -> str:
     counts = [(str(status), str(count)) for status, count in stats.counts.items()]
-    lines = [output.table(("CALLS", ""), [*counts, ("waiting", str(stats.held))]), ""]
+    lines = [output.table(("CALLS", ""), [*counts, ("(waiting of the discovered)", str(stats.held))]), ""]
     today = found["today"]
     budget = f" of ${today['budget_usd']}" if today["budget_usd"] is not None else ""
     lines.append(
         f"Today: ${today['spent_usd']} spent, ${today['reserved_usd']} reserved{budget}, {today['jobs']} calls."
     )
+    if today["unpriced"]:
+        lines.append(f"{today['unpriced']} charges of today have no known price and are not in it.")
     lines.append(f"This month: ${found['month']['spent_usd']} spent, {found['month']['jobs']} calls.")
     if stats.failures_by_step:
         lines.append("Failed: " + ", ".join(f"{step} {count}" for step, count in stats.failures_by_step.items()) + ".")
@@ -91,7 +93,13 @@ def list_jobs(options: Options, *, statuses: Sequence[str], search: str, limit: 
     elif rows:
         output.put(output.jobs_table(rows, settings.zone))
     else:
-        say("No calls here yet. `focusflow discover` looks for them; `focusflow demo` shows how it works.")
+        say(_nothing_listed(chosen))
+
+
+def _nothing_listed(chosen: JobFilter) -> str:
+    if chosen == JobFilter():
+        return "No calls here yet. `focusflow discover` looks for them; `focusflow demo` shows how it works."
+    return "No such calls. `focusflow jobs list` shows all."
 
 
 async def _detail(control: Control, prefix: str) -> JobDetail:

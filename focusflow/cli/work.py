@@ -13,8 +13,9 @@ from anyio.abc import TaskStatus
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import Settings, secrets
-from focusflow.domain.jobs import JobId, Status, Step
+from focusflow.config import Settings, missing_for_looking, secrets
+from focusflow.domain.jobs import PHASES, JobId, Phase, Step
+from focusflow.errors import ConfigError
 from focusflow.ports import JobRow
 
 
@@ -44,6 +45,8 @@ class Signals:
 
     stop: Callable[[], None] | None = None
     """Begins to stop cleanly; None: nothing has begun yet that would need it."""
+    stopped: bool = False
+    """Set when a signal came and `stop` was called."""
     at_once: bool = False
     """Set when a signal came that could not wait."""
 
@@ -74,7 +77,7 @@ async def _listen(signals: Signals, everything: anyio.CancelScope, *, task_statu
                 break
             say("Stopping: work in flight is finished or handed back. Once more stops at once.")
             signals.stop()
-            signals.stop = None
+            signals.stop, signals.stopped = None, True
     signals.at_once = True
     everything.cancel()
 
@@ -100,6 +103,8 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
 def discover_once(options: Options, *, as_json: bool) -> None:
     """Look once and say what came."""
     settings = options.load().settings
+    if problems := missing_for_looking(settings):
+        raise ConfigError(*problems)
 
     async def work() -> output.Json:
         from focusflow.wiring import SystemClock, discovery_of, opened_source, opened_store, rules_of
@@ -127,6 +132,8 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
     async def ask() -> tuple[JobId, ...]:
         async with control_of(settings) as control:
             jobs = await resolved(control, ids)
+            if (await control.control()).paused and not queue:
+                say("FocusFlow is paused: the calls are asked for and wait for `focusflow resume`.")
             return tuple(await control.process(jobs, from_step=step, now=now()))
 
     asked = run_async(ask)
@@ -153,8 +160,12 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
 
 def _unless_all_finished(rows: Sequence[JobRow]) -> None:
     """End the command with an error when a call that was asked for is not done; its line says why."""
-    if unfinished := [row.job.id for row in rows if row.job.status not in (Status.COMPLETED, Status.SKIPPED)]:
-        raise Finished(Exit.SERVICE, f"Not completed: {', '.join(unfinished)}. `focusflow jobs show ID` says more.")
+    for row in rows:
+        if PHASES[row.job.status] is Phase.WORKING:
+            say(f"{row.job.id} is being processed by {row.job.claimed_by}, another FocusFlow on this database.")
+    resting = [row.job.id for row in rows if PHASES[row.job.status] is Phase.RESTING]
+    if resting:
+        raise Finished(Exit.SERVICE, f"Not completed: {', '.join(resting)}. `focusflow jobs show ID` says more.")
 
 
 def _step(name: str | None) -> Step | None:

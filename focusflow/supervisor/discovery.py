@@ -214,7 +214,9 @@ class Discovery:
             self.list_all_next()  # other owners may be allowed now
         after: JobId | None = None
         while jobs := await self._inbox.judged(after=after, limit=JUDGE_BATCH):
-            await self._inbox.rejudge(self._verdicts(jobs), fingerprint=None, now=self._clock.now())
+            await self._inbox.rejudge(
+                self._verdicts(jobs), fingerprint=None, now=self._clock.now(), skip_twins=self._intake.skip_twins
+            )
             for job in jobs:
                 await self._price_anew(job)
             after = jobs[-1].id

@@ -37,6 +37,12 @@ class Loop:
         self.error: FocusFlowError | None = None
         """Why the last turn failed, if it did."""
         self._tick, self._pause, self._clock, self._bus = tick, pause, clock, bus
+        self._in_turn = False
+
+    @property
+    def at_work(self) -> bool:
+        """A turn is being taken, or has been rung for."""
+        return self._in_turn or self.wake.rung
 
     @property
     def broken(self) -> bool:
@@ -49,11 +55,14 @@ class Loop:
 
     async def turn(self) -> float:
         """Take one turn and return how long to wait for the next."""
+        self._in_turn = True
         try:
             summary = await self._tick()
             seconds = await self._pause()
         except FocusFlowError as exc:
             return self._failed(exc)
+        finally:
+            self._in_turn = False
         self.failures_in_a_row, self.error = 0, None
         self.turns += 1
         self._announce(None, summary)

@@ -34,6 +34,10 @@ class Wake:
     def ring(self) -> None:
         self._event.set()
 
+    @property
+    def rung(self) -> bool:
+        return self._event.is_set()
+
     async def wait(self, clock: Clock, seconds: float) -> bool:
         """Wait for the bell, at most *seconds*; return whether it rang."""
         if not self._event.is_set() and seconds > 0:

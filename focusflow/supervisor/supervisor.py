@@ -68,7 +68,6 @@ class Supervisor:
         self._queue, self._record, self._control = queue, record, control
         self._redeliver, self._schedule, self._clock, self._bus = redeliver, schedule, clock, bus
         self._jobs: TaskGroup | None = None
-        self._delivering = False
         self._asked_at: datetime | None = None
         self._watch_seconds = watchdog.interval
         self._stopping = anyio.Event()
@@ -172,7 +171,10 @@ class Supervisor:
         """Say whether nothing is eligible, in flight, or due to come back within `IDLE_HORIZON`."""
         looked = self.discovery_loop.turns > 0 or self.discovery_loop.broken
         started = self.processor_loop.turns > 0 or self.processor_loop.broken
-        if not looked or not started or self.processor.running or self._delivering:
+        if not looked or not started or self.processor.running:
+            return False
+        await self._discover_if_asked()
+        if any(loop.at_work for loop in (self.discovery_loop, self.measuring_loop, self.delivery_loop)):
             return False
         if not self.measuring_loop.broken and await self.discovery.anything_to_measure():
             return False
@@ -237,14 +239,10 @@ class Supervisor:
     async def _deliver_again(self) -> str:
         """Bring completed calls to sinks that refused them before, one after the other."""
         delivered = 0
-        self._delivering = True
-        try:
-            while due := await self._take_delivery():
-                for job, delivery in due:
-                    await self._redeliver(job, delivery)
-                    delivered += 1
-        finally:
-            self._delivering = False
+        while due := await self._take_delivery():
+            for job, delivery in due:
+                await self._redeliver(job, delivery)
+                delivered += 1
         return f"{delivered} tried again"
 
     async def _take_delivery(self) -> Sequence[tuple[Job, Delivery]]:
