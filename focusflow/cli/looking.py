@@ -40,7 +40,7 @@ def print_stats(options: Options, *, as_json: bool) -> None:
 
 def _stats_text(stats: Stats, found: output.Json) -> str:
     counts = [(str(status), str(count)) for status, count in stats.counts.items()]
-    lines = [output.table(("CALLS", ""), [*counts, ("(waiting of the discovered)", str(stats.held))]), ""]
+    lines = [output.table(("CALLS", ""), [*counts, ("(waiting)", str(stats.held))]), ""]
     today = found["today"]
     budget = f" of ${today['budget_usd']}" if today["budget_usd"] is not None else ""
     lines.append(

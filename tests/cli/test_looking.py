@@ -149,7 +149,7 @@ def test_an_empty_list_is_an_empty_array_and_a_hint(call: Call) -> None:
     assert call("jobs", "list", "--json", "-s", "failed").out.strip() == "[]"
     told = call("jobs", "list", "-s", "failed")
     assert (told.out, told.code) == ("", 0)
-    assert "focusflow discover" in told.err
+    assert "`focusflow jobs list` shows all" in told.err
 
 
 def test_an_unknown_status_is_named_with_the_known_ones(call: Call) -> None:
