@@ -231,7 +231,6 @@ async def test_a_dead_workers_lease_from_a_wrong_clock_does_not_last_for_a_day(w
         assert await product.statuses() == [Status.COMPLETED]
 
 
-@pytest.mark.xfail(strict=True, reason="calls begun in the future count as begun within the last minute")
 async def test_a_cap_for_a_minute_does_not_hold_for_a_day_after_a_jump_back(world: OpenWorld) -> None:
     """One call was begun while the clock was a day ahead: five minutes later the next may begin."""
     async with world() as w, w.opened(auto__max_jobs_per_minute=1) as product:

@@ -124,9 +124,6 @@ async def test_a_rate_limit_is_waited_for_as_long_as_notion_says(works: OpenWork
         assert delivery.next_attempt_at - w.clock.now() == timedelta(seconds=333)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the Notion sink keeps the layout that lacks the column until the program restarts"
-)
 async def test_a_renamed_column_is_said_and_mended_by_the_user(works: OpenWorks) -> None:
     """Without the column by which a page is found again none is made; once it is back the page is, with no restart."""
     async with works() as w:

@@ -206,6 +206,7 @@ class NotionSink:
 
     def _must_find(self, layout: Layout) -> None:
         if not layout.can_find():
+            self._known_layout = None  # when it is mended, the next try sees it
             raise Held(HoldKind.CREDENTIALS, layout.problems[-1])
 
 

@@ -63,7 +63,7 @@ pick AS MATERIALIZED (
     AND (CAST(:day_max_jobs AS BIGINT) IS NULL
          OR fresh <= CAST(:day_max_jobs AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE claimed_at >= :day_start))
     AND (CAST(:minute_max_jobs AS BIGINT) IS NULL
-         OR n <= CAST(:minute_max_jobs AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE claimed_at > :minute_ago))
+         OR n <= CAST(:minute_max_jobs AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE claimed_at > :minute_ago AND claimed_at <= :now))
     AND (CAST(:max_parallel AS BIGINT) IS NULL
          OR n <= CAST(:max_parallel AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE lease_until >= :now))
 )
