@@ -91,6 +91,7 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
 
         async with stopping_on_signals() as signals, opened_works(settings) as works:
             signals.stop = works.supervisor.stop
+            say(f"Looking for calls in {_where(settings)}; database and log are in {settings.data_path}. Ctrl-C stops.")
             await works.supervisor.run(until_idle=until_idle)
             looking = works.supervisor.discovery_loop
             if until_idle and looking.broken:
@@ -98,6 +99,12 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
 
     with logging_for(settings):
         run_async(work)
+
+
+def _where(settings: Settings) -> str:
+    if settings.source == "folder":
+        return str(settings.folder.path)
+    return f"the Google Drive folder {settings.drive.folder_id}"
 
 
 def discover_once(options: Options, *, as_json: bool) -> None:

@@ -49,7 +49,7 @@ async def _steps(run: JobRun) -> None:
     summary = await summary_of(run, documents, transcript)
     await deliver_everywhere(run, transcript, summary)
     await run.chain.store.complete(run.claim, now=run.chain.clock.now())
-    _log.info("completed", job=run.job.id)
+    _log.info(f"completed: {summary.title}", job=run.job.id)
 
 
 async def _hand_back(run: JobRun) -> None:

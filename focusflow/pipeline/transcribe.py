@@ -132,7 +132,7 @@ async def _order(run: JobRun, upload_ref: str) -> str:
         await insist(chain.clock, partial(chain.store.submitted, job.id, transcript_id, now=chain.clock.now()))
     if deadline.cancelled_caught:
         raise Ambiguous("The order for the transcript got no answer; it is looked for before another is made.")
-    await run.note("Ordered the transcript; from here on this call is paid for once.")
+    await run.note("Ordered the transcript; it is paid for once.")
     return transcript_id
 
 

@@ -158,7 +158,9 @@ class AssemblyAIService(Service):
         if isinstance(job, web.Response):
             return job
         # an hour's words take a tenth of a second to write down, and the product may share this loop
-        return await anyio.to_thread.run_sync(self._described, job)
+        described = await anyio.to_thread.run_sync(self._described, job)
+        self.settle()  # it may have completed while it was written down
+        return described
 
     def _described(self, job: Job) -> web.Response:
         return web.json_response(transcript(job, self.clock()))
