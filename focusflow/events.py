@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import anyio
 
@@ -72,7 +73,29 @@ class LoopTicked:
     summary: str
 
 
-Event = JobsAdded | JobChanged | JobProgress | SummaryText | JobLogged | ControlChanged | LoopTicked
+class ServiceState(StrEnum):
+    """How a service behaves, as its last requests told."""
+
+    OK = "ok"
+    SLOW = "slow"
+    LIMITED = "limited"
+    """It asked us to wait."""
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceChanged:
+    """A service behaves otherwise than before."""
+
+    service: str
+    """As its provider is named: `drive`, `assemblyai`, `openai`, `notion`."""
+    state: ServiceState
+    until: datetime | None = None
+    """When it may be asked again, if it said so."""
+    reason: str = ""
+
+
+Event = ServiceChanged | JobsAdded | JobChanged | JobProgress | SummaryText | JobLogged | ControlChanged | LoopTicked
 
 
 class Subscription:

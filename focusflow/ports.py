@@ -7,9 +7,11 @@ Instants are aware UTC datetimes, durations seconds, money integer micro-dollars
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from focusflow.domain.budgets import Budgets, Period
 from focusflow.domain.jobs import (
     Attempt,
     Claim,
@@ -746,3 +748,230 @@ class Control(Protocol):
     async def skip_jobs(self, job_ids: Sequence[JobId], *, reason: str, now: datetime) -> Sequence[JobId]: ...
 
     async def unskip(self, job_ids: Sequence[JobId], *, now: datetime) -> Sequence[JobId]: ...
+
+
+class Order(StrEnum):
+    """What a list of calls is sorted by; ties are broken by id, calls without the value come last."""
+
+    TIME = "time"
+    """When the call was; when it was found, where its own time is unknown."""
+    CONTACT = "contact"
+    LENGTH = "length"
+    COST = "cost"
+
+
+class Calls(Protocol):
+    """What a table of calls needs, however many there are: the rows it shows, and no more."""
+
+    async def page(
+        self,
+        filter: JobFilter,
+        *,
+        order: Order = Order.TIME,
+        descending: bool = True,
+        limit: int,
+        beyond: JobId | None = None,
+        backwards: bool = False,
+    ) -> Sequence[JobRow]:
+        """Return the rows after *beyond* (or before it, *backwards*; None: from the first, or up to the last).
+
+        Always in the order of the list. A *beyond* that is gone or does not match any more still marks its place, if it exists.
+        """
+
+    async def count(self, filter: JobFilter, *, at_most: int = 10_000) -> int:
+        """Return how many calls match; exact without a search, with one counted only up to *at_most*."""
+
+    async def rows(self, job_ids: Sequence[JobId]) -> Sequence[JobRow]:
+        """Return these jobs as they are now, in no order; those that are gone are left out."""
+
+
+# --------------------------------------------------------------------------------------------------- store: the money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWindow:
+    """One budget in force: what it allows in its present day, week or month, and how much of that is gone."""
+
+    period: Period
+    start: datetime
+    end: datetime
+    """The local midnight at which the next one begins, as an instant."""
+    limit_micros: int | None
+    """With every override in force; None: no limit."""
+    configured_micros: int | None
+    settled_micros: int
+    reserved_micros: int
+
+
+class OverrideKind(StrEnum):
+    """How a person changed what may be spent."""
+
+    RAISE = "raise"
+    """*amount_micros* more in the period that holds *made_at*."""
+    SET = "set"
+    """*amount_micros* instead of what is configured."""
+    LIFT = "lift"
+    """One job (or every job, where none is named) passes the budgets."""
+    STOP = "stop"
+    """Nothing that costs money is begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A recorded exception from the budgets. It ends by itself at *until*, or when it is undone."""
+
+    id: int
+    kind: OverrideKind
+    period: Period | None
+    amount_micros: int | None
+    job_id: JobId | None
+    made_at: datetime
+    made_from: str
+    """Host and program: `server7 cli`, `server7 screen`."""
+    reason: str
+    until: datetime
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits to be done, and what it would cost."""
+
+    calls: int
+    seconds: float
+    micros: int
+    unpriced: int
+    """Calls among them whose price is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """Everything about money that the front page shows."""
+
+    windows: tuple[BudgetWindow, ...]
+    """Day, week and month, in this order."""
+    jobs_today: int
+    jobs_cap: int | None
+    stopped_until: datetime | None
+    """All spending is stopped until then; None: it is not."""
+    overrides: tuple[Override, ...]
+    """Those in force."""
+    unpriced: int
+    """Charges of this month that have no price."""
+    daily: tuple[int, ...]
+    """Settled and reserved micro-dollars of the last 30 local days, today last."""
+    backlog: Backlog
+    saved_micros: int
+    """What twins, skips and re-used paid work did not cost this month, by their estimates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPrice:
+    """What doing jobs (again) would cost."""
+
+    micros: int
+    unpriced: int
+    """How many of the jobs have no price; then *micros* is not the whole."""
+    free_because: str | None
+    """A phrase, where nothing is to be paid: `the transcript is already there`."""
+
+
+class Money(Protocol):
+    """What people may ask and say about money. Limits come from the configuration, exceptions from the store."""
+
+    async def purse(self, budgets: Budgets, *, now: datetime) -> Purse: ...
+
+    async def overrides(self, *, limit: int = 100) -> Sequence[Override]:
+        """Return every override there was, newest first."""
+
+    async def raise_budget(
+        self,
+        budgets: Budgets,
+        period: Period,
+        amount_micros: int,
+        *,
+        until: datetime | None,
+        origin: str,
+        reason: str,
+        now: datetime,
+    ) -> Override:
+        """Allow that much more in this period; *until* None: to its end. Raises `BadRequest` for an absurd amount."""
+        ...
+
+    async def set_budget(
+        self,
+        budgets: Budgets,
+        period: Period,
+        amount_micros: int,
+        *,
+        until: datetime | None,
+        origin: str,
+        reason: str,
+        now: datetime,
+    ) -> Override:
+        """Allow exactly that much instead of what is configured."""
+        ...
+
+    async def lift(
+        self,
+        budgets: Budgets,
+        job_ids: Sequence[JobId] | None,
+        *,
+        until: datetime | None,
+        origin: str,
+        reason: str,
+        now: datetime,
+    ) -> Sequence[Override]:
+        """Let these jobs (None: all) pass the budgets; those that wait for one come back at once."""
+        ...
+
+    async def stop_spending(
+        self, budgets: Budgets, *, until: datetime | None, origin: str, reason: str, now: datetime
+    ) -> Override:
+        """Begin nothing that costs money; what runs is finished."""
+        ...
+
+    async def undo_override(self, override_id: int, *, now: datetime) -> bool:
+        """End it now; False if there is none in force."""
+        ...
+
+    async def price(self, job_ids: Sequence[JobId], *, from_step: Step | None) -> RunPrice:
+        """Return what processing these jobs (anew from a step) would cost now."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------------- store: the texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryVersion:
+    """One summary that was made of a call."""
+
+    version: int
+    summary: Summary
+    made_at: datetime
+    cost_micros: int | None
+    """None: unpriced, or made before costs were kept."""
+    current: bool
+
+
+class Texts(Protocol):
+    """What people may do to texts that are there, without paying."""
+
+    async def summary_versions(self, job_id: JobId) -> Sequence[SummaryVersion]:
+        """Return every version, newest first."""
+
+    async def use_summary(self, job_id: JobId, version: int, *, now: datetime) -> bool:
+        """Make that version the current one and bring it to the sinks; False if there is no such version."""
+        ...
+
+    async def name_speakers(self, job_id: JobId, names: Mapping[str, str], *, now: datetime) -> bool:
+        """Rename speakers (label -> name) in transcript and summary and bring both to the sinks; False: no transcript yet.
+
+        Swapping is renaming both. Costs nothing.
+        """
+        ...
+
+
+class Desk(Control, Calls, Money, Texts, Protocol):
+    """All that the screen may ask for."""
