@@ -1,0 +1,76 @@
+"""What is the screen told once, at its start, and what may it ask of the supervisor beside it?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from focusflow.domain.budgets import Budgets
+from focusflow.ports import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What does not change while the screen is open."""
+
+    version: str
+    database: str
+    """The database's name for people: `focusflow.db`, `focusflow on db1`."""
+    clock: Clock
+    budgets: Budgets
+    """As configured; `budgets.zone` is the zone in which people read times."""
+    concurrency: int
+    """Parallel calls as configured; what people set since is in the store."""
+    instance: str
+    """This instance's own name: `server7`."""
+    origin: str
+    """What is written beside an override that is made here: `server7 screen`."""
+    folder: Path
+    """Where "save to file" writes."""
+    services: tuple[str, ...] = ()
+    """Names of the configured providers, in the order of the work: `drive`, `assemblyai`, `openai`, `notion`."""
+    monitor: bool = False
+    """Another instance works on this database; this one only shows it and asks for things."""
+    worker: str | None = None
+    """The name of that instance."""
+    read_only: bool = False
+    """Nothing can be asked for: the database cannot be written, or `--read-only` was said."""
+    first_start: str | None = None
+    """A sentence that says what to configure, where nothing is configured yet."""
+    demo: bool = False
+    """The services are emulated: nothing leaves this machine and nothing costs."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The user's own keys: `{"pause": "f5,p"}`; names are the ids in `tui.actions`."""
+    theme: str | None = None
+    """As configured; None: the screen chooses by `few_colours`."""
+    few_colours: bool = False
+    """No colour is wanted, or the terminal has only the 16 of its own."""
+    ascii: bool = False
+    """The terminal draws no symbols outside ASCII."""
+    mouse: bool = False
+    log_level: str = "info"
+
+
+class Engine(Protocol):
+    """The supervisor that the screen hosts. Every call returns at once; what follows is told by the bus and the store."""
+
+    @property
+    def draining(self) -> bool:
+        """It starts nothing new, because it is about to stop."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls it works on now."""
+
+    def stop_claiming(self) -> None:
+        """Begin to stop: nothing new is started, what runs is finished."""
+
+    def hand_back(self) -> None:
+        """Stop what runs and put it back in the queue; what is paid for stays. It does not stop by that."""
+
+    def next_turns(self) -> Mapping[str, datetime]:
+        """Return when the loops look next, by name: `discovery`, `processor`."""
+
+    def set_log_level(self, level: str) -> None:
+        """Write lines from `debug`, `info`, `warning` or `error` on to the log file."""
