@@ -4,6 +4,12 @@ import pytest
 import structlog
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the long proofs."""
+    parser.addoption("--proof", action="store_true", help="run the proofs of reliability in full, which takes hours")
+    parser.addoption("--proof-seed", type=int, default=1, help="where the proofs begin to choose at random")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _plain_log_lines() -> None:
     """Keep structlog from drawing every traceback in a box, which takes half a second for each."""

@@ -55,6 +55,10 @@ class RequestLog:
         while len(self._entries) > self.max_entries or self._bytes > self.max_bytes:
             self._bytes -= len(self._entries.popleft().body)
 
+    def answered(self, entry: LoggedRequest, status: int) -> None:
+        """Note what *entry* is answered with; its effects are there, and nothing of the answer may have left yet."""
+        entry.status = status
+
     def requests(self, service: str = "*", method: str = "*", path: str = "") -> list[LoggedRequest]:
         """Those of *service* with *method* whose path below the prefix matches the regular expression *path*."""
         return [

@@ -160,7 +160,7 @@ class Sandbox:
         except ConnectionError:  # the client left, or a fault cut the line, while the handler was writing
             return web.Response(status=499)
         if fault is None or fault.kind not in ("reset_before", "reset_after"):
-            entry.status = response.status
+            self.log.answered(entry, response.status)
         return response
 
     async def _hear(self, request: web.Request, entry: LoggedRequest) -> None:

@@ -1,0 +1,267 @@
+"""A FocusFlow that runs as a process and is killed, the services it talks to, and what must hold when it has come to rest."""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import md5
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import pytest
+
+from focusflow.cli.demo import environment
+from focusflow.sandbox.faults import FaultPlan
+from focusflow.sandbox.recordings import Recording, standard_recordings
+from focusflow.sandbox.request_log import LoggedRequest, RequestLog
+from focusflow.sandbox.scripts import SCRIPTS
+from focusflow.sandbox.server import Sandbox, build_sandbox
+
+SECONDS = 50
+"""No process may take longer."""
+RESTARTS = 8
+"""A database comes to rest within so many starts, whatever happened before."""
+LEASE_SECONDS = 1.0
+
+
+@dataclass
+class Tripwire(RequestLog):
+    """A log that kills a process when the n-th request has come in, or when its answer is about to leave."""
+
+    victim: int | None = None
+    at_request: int | None = None
+    when_answered: bool = False
+    heard: int = 0
+
+    def record(self, entry: LoggedRequest) -> None:
+        super().record(entry)
+        self.heard += 1
+        if not self.when_answered:
+            self._trip(self.heard)
+
+    def answered(self, entry: LoggedRequest, status: int) -> None:
+        super().answered(entry, status)
+        if self.when_answered:
+            self._trip(self.heard)
+
+    def _trip(self, n: int) -> None:
+        if self.victim is not None and self.at_request is not None and n >= self.at_request:
+            victim, self.victim = self.victim, None
+            os.kill(victim, signal.SIGKILL)
+
+
+@dataclass
+class World:
+    """The services, the data, and the runs so far."""
+
+    sandbox: Sandbox
+    wire: Tripwire
+    data: Path
+    recordings: list[Recording] = field(default_factory=list)
+    kills: int = 0
+
+    def __post_init__(self) -> None:
+        self.database_id = self.sandbox.notion.create_focusflow_database()
+
+    def add(self, *words: str) -> None:
+        """Put the standard recordings whose names contain each of *words* into Drive."""
+        known = standard_recordings(date.today())
+        for recording in [next(found for found in known if word in found.file_name) for word in words]:
+            self.recordings.append(recording)
+            self.sandbox.drive.files.add_recording(recording)
+            if recording.script_key is not None:
+                digest = md5(recording.content, usedforsecurity=False).hexdigest()
+                self.sandbox.assemblyai.register_audio(digest, recording.script_key)
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """Return a whole environment: nothing of this machine's gets in."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.data / "home"),
+            "FOCUSFLOW_DATA_DIR": str(self.data),
+            "FOCUSFLOW_ASSEMBLYAI__POLL_SECONDS": "0.05",
+            "FOCUSFLOW_DISCOVERY__SIDECAR_WAIT_MINUTES": "0.01",
+            "FOCUSFLOW_AUTO__RETRY_BASE_SECONDS": "0.1",
+            "FOCUSFLOW_AUTO__RETRY_CAP_SECONDS": "1",
+            "FOCUSFLOW_AUTO__MAX_RESCUES": "50",
+            "FOCUSFLOW_TIMEOUTS__SHUTDOWN_GRACE_SECONDS": "0",
+            "AUTO_STALE_PROCESSING_MS": str(int(LEASE_SECONDS * 1_000)),
+            "AUTO_CONCURRENCY": "2",
+            **environment(self.sandbox, self.database_id),
+            **more,
+        }
+
+    @asynccontextmanager
+    async def running(self, *program: str, **more: str) -> AsyncIterator[anyio.abc.Process]:
+        """Start FocusFlow; it is dead when the context ends. What it says goes to `said.log`."""
+        command = [sys.executable, *(program or ("-m", "focusflow")), "run", "--until-idle"]
+        with (self.data / "said.log").open("ab") as said:
+            async with await anyio.open_process(
+                command, env=self.environ(**more), stdin=None, stdout=said, stderr=said, start_new_session=True
+            ) as process:
+                try:
+                    yield process
+                finally:
+                    if process.returncode is None:
+                        process.kill()
+
+    async def run(self) -> int:
+        """Run FocusFlow until it is idle; return its exit code."""
+        async with self.running() as process:
+            with anyio.fail_after(SECONDS):
+                return await process.wait()
+
+    async def run_killed_at_commit(self, nth: int, moment: str) -> bool:
+        """Run until the n-th commit kills it; False if it was idle before."""
+        killable = str(Path(__file__).with_name("killable.py"))
+        async with self.running(killable, KILL_AT_COMMIT=f"{nth}:{moment}") as process:
+            return await self._killed(process)
+
+    async def run_killed_at_request(self, nth: int, *, when_answered: bool) -> bool:
+        """Run until its n-th request kills it; False if it was idle before."""
+        async with self.running() as process:
+            self.wire.victim, self.wire.at_request = process.pid, self.wire.heard + nth
+            self.wire.when_answered = when_answered
+            return await self._killed(process)
+
+    async def run_killed_after(self, seconds: float) -> bool:
+        """Run for *seconds* and kill it; False if it was idle before."""
+        async with self.running() as process:
+            with anyio.move_on_after(seconds):
+                await process.wait()
+                return False
+            process.kill()
+            return await self._killed(process)
+
+    async def _killed(self, process: anyio.abc.Process) -> bool:
+        with anyio.fail_after(SECONDS):
+            code = await process.wait()
+        self.wire.victim = None
+        assert code in (0, -signal.SIGKILL), f"it ended by itself with {code}: {self.said()}"
+        self.kills += code != 0
+        return code != 0
+
+    async def come_to_rest(self) -> None:
+        """Start it again until nothing is left to do."""
+        for _ in range(RESTARTS):
+            assert await self.run() == 0, self.said()
+            if not self.rows("SELECT id FROM jobs WHERE status NOT IN ('completed', 'failed', 'skipped')"):
+                return
+        raise AssertionError(f"it does not come to rest: {self.rows('SELECT id, status, hold_reason FROM jobs')}")
+
+    def said(self) -> str:
+        return (self.data / "said.log").read_text(encoding="utf-8")[-4_000:]
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the database itself."""
+        connection = sqlite3.connect(self.data / "focusflow.db")
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+    # ---------------------------------------------------------------------------------------------------- invariants
+
+    def violations(self) -> list[str]:
+        """Return what was lost, paid twice, doubled or left behind, one line each."""
+        return [
+            *self._unfinished_calls(),
+            *self._paid_twice(),
+            *self._wrong_pages(),
+            *self._wrong_ledger(),
+            *self._leftovers(),
+        ]
+
+    def _unfinished_calls(self) -> list[str]:
+        found = dict(self.rows("SELECT gdrive_file_name, status FROM jobs"))
+        wanted = {recording.file_name: "completed" for recording in self.recordings}
+        return [
+            f"{name} is {found.get(name)}, not {status}" for name, status in wanted.items() if found.get(name) != status
+        ]
+
+    def _paid_twice(self) -> list[str]:
+        self.sandbox.assemblyai.settle()
+        paid = Counter(job.script.key for job in self.sandbox.assemblyai.jobs.values() if job.billed)
+        return [f"{key} was transcribed {n} times" for key, n in paid.items() if n > 1]
+
+    def _wrong_pages(self) -> list[str]:
+        pages = self.sandbox.notion.pages(self.database_id)
+        wrong = [] if len(pages) == len(self.recordings) else [f"{len(pages)} pages for {len(self.recordings)} calls"]
+        texts = [self.sandbox.notion.page_text(page["id"]) for page in pages]
+        for recording in self.recordings:
+            lines = [line[3] for line in SCRIPTS[recording.script_key or ""].utterances]
+            if sum(_in_order(lines, text) for text in texts) != 1:
+                wrong.append(f"the words of {recording.file_name} are not on one page, whole and in order")
+        return wrong
+
+    def _wrong_ledger(self) -> list[str]:
+        settled = self.rows("SELECT external_ref FROM charges WHERE step = 'transcribe' AND state = 'settled'")
+        billed = [line.reference for line in self.sandbox.bill.of("assemblyai")]
+        wrong = []
+        if sorted(row[0] for row in settled) != sorted(billed):
+            wrong.append(f"the ledger has transcripts {settled}, the bill {billed}")
+        told = sum(_output_tokens(row[0]) for row in self.rows(_SETTLED_SUMMARIES))
+        sold = sum(line.quantity["output_tokens"] for line in self.sandbox.bill.of("openai"))
+        unknown = self.rows("SELECT id FROM charges WHERE step = 'summarize' AND state = 'settled' AND usage_known = 0")
+        if told != sold and not unknown:
+            wrong.append(f"the ledger knows of {told} tokens written, the bill of {sold}, and nothing is marked")
+        if self.rows("SELECT id FROM charges WHERE state = 'reserved'"):
+            wrong.append("money is still reserved")
+        return wrong
+
+    def _leftovers(self) -> list[str]:
+        wrong = []
+        if self.rows("SELECT id FROM jobs WHERE lease_until IS NOT NULL"):
+            wrong.append("a lease was left behind")
+        if self.rows("SELECT id FROM attempts WHERE outcome = 'running'"):
+            wrong.append("an attempt was left open")
+        if (check := self.rows("PRAGMA integrity_check")) != [("ok",)]:
+            wrong.append(f"the database is damaged: {check}")
+        wrong += [f"audio was left: {path}" for path in (self.data / "tmp").rglob("*") if path.is_file()]
+        return wrong
+
+
+_SETTLED_SUMMARIES = "SELECT usage FROM charges WHERE step = 'summarize' AND state = 'settled'"
+
+
+def _output_tokens(usage: str) -> int:
+    return int(json.loads(usage).get("output_tokens", 0))
+
+
+def _in_order(lines: list[str], text: str) -> bool:
+    """Say whether every line is in the text, each after the one before."""
+    place = 0
+    for line in lines:
+        place = text.find(line, place)
+        if place < 0:
+            return False
+        place += len(line)
+    return True
+
+
+class MakeWorld(Protocol):
+    """Opens a world of its own below a directory."""
+
+    def __call__(self, data: Path, *words: str) -> AbstractAsyncContextManager[World]: ...
+
+
+@pytest.fixture
+def make_world() -> MakeWorld:
+    """Quick services with the recordings whose names contain the words."""
+
+    @asynccontextmanager
+    async def make(data: Path, *words: str) -> AsyncIterator[World]:
+        wire = Tripwire()
+        async with build_sandbox(speed=50, faults=FaultPlan(), log=wire, recordings=False) as sandbox:
+            world = World(sandbox=sandbox, wire=wire, data=data)
+            world.add(*words)
+            yield world
+
+    return make
