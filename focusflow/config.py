@@ -7,19 +7,54 @@ each with the place it came from, its key and the nearest valid one.
 import difflib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+import msgspec
 
 from focusflow.domain.jobs import Direction
 from focusflow.errors import ConfigError
+
+
+class SecretStr:
+    """Text that is not shown by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "(set)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Marks a key whose value is rewritten before it is looked at."""
+
+    rewrite: Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """Marks a key whose value must pass one more check, which raises `ValueError` with a sentence."""
+
+    check: Callable[[Any], object]
 
 
 def _comma_separated(value: object) -> object:
@@ -57,26 +92,25 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
-type_checked = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
-Cron = Annotated[str, AfterValidator(_five_fields)]
-Url = Annotated[str, AfterValidator(_http_url)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_nothing_if_blank)]
-MaybeText = Annotated[str | None, BeforeValidator(_nothing_if_blank)]
-MaybePath = Annotated[Path | None, BeforeValidator(_nothing_if_blank)]
-Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
-Usd = Annotated[float, Field(ge=0, le=1_000_000)]
+Words = Annotated[tuple[str, ...], _Read(_comma_separated)]
+Cron = Annotated[str, _Check(_five_fields)]
+Url = Annotated[str, _Check(_http_url)]
+Secret = Annotated[SecretStr | None, _Read(_nothing_if_blank)]
+MaybeText = Annotated[str | None, _Read(_nothing_if_blank)]
+MaybePath = Annotated[Path | None, _Read(_nothing_if_blank)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)]
+Usd = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 
 
-class Section(BaseModel):
-    """A part of the configuration; keys it does not know are errors."""
-
-    model_config = type_checked
+class Section(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A part of the configuration. `load` checks every value against its annotation; the constructor does not."""
 
 
-class Store(Section):
+S = TypeVar("S", bound=Section)
+
+
+class Store(Section, frozen=True, kw_only=True):
     """Where jobs, transcripts and the ledger are kept."""
 
     url: MaybeText = None
@@ -85,7 +119,7 @@ class Store(Section):
     """SQLite only. FULL survives a power cut; NORMAL is faster and may lose the last seconds."""
 
 
-class Drive(Section):
+class Drive(Section, frozen=True, kw_only=True):
     """Recordings in a Google Drive folder."""
 
     credentials: Secret = None
@@ -105,40 +139,40 @@ class Drive(Section):
     """Files on shared drives have no owner: take them, or refuse them."""
 
 
-class Folder(Section):
+class Folder(Section, frozen=True, kw_only=True):
     """Recordings in a local folder (`source: folder`)."""
 
     path: MaybePath = None
     recursive: bool = True
-    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 10
+    settle_seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 10
     """A file that changed within this time is still being written."""
 
 
-class Discovery(Section):
+class Discovery(Section, frozen=True, kw_only=True):
     """When and how new recordings are looked for."""
 
     cron: Cron = "*/5 * * * *"
     reconcile_cron: Cron = "17 3 * * *"
     """When everything is listed once more, to find what the feed of changes missed."""
-    sidecar_wait_minutes: Annotated[float, Field(ge=0, le=1_440)] = 10
+    sidecar_wait_minutes: Annotated[float, msgspec.Meta(ge=0, le=1_440)] = 10
     """How long a recording without a duration waits for its sidecar before its length is estimated."""
     duplicates: Literal["skip", "process"] = "skip"
     """What happens to a recording whose content is already there under another name."""
 
 
-class Auto(Section):
+class Auto(Section, frozen=True, kw_only=True):
     """Which calls are processed by themselves, and how many at once."""
 
     enabled: bool = True
     cron: Cron = "*/1 * * * *"
-    directions: Annotated[tuple[Direction, ...], BeforeValidator(_comma_separated)] = (Direction.INCOMING,)
-    min_duration: Annotated[float, Field(ge=0, le=86_400)] = 20
+    directions: Annotated[tuple[Direction, ...], _Read(_comma_separated)] = (Direction.INCOMING,)
+    min_duration: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 20
     """Seconds; shorter calls are skipped."""
     call_types: Words = ()
     """phone, whatsapp, mic, ... Empty: all."""
     unknown_direction: Literal["process", "skip"] = "process"
     """What happens to a call whose direction nothing tells (WhatsApp and microphone recordings have no arrow)."""
-    max_age_days: Annotated[float, Field(gt=0)] | None = None
+    max_age_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Older calls are skipped. Empty: no limit."""
     only_future: bool = True
     """Only calls recorded after FocusFlow's first start on this database."""
@@ -147,49 +181,49 @@ class Auto(Section):
     order: Literal["oldest", "newest"] = "oldest"
     max_batch: Positive = 3
     """Calls claimed at once."""
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Calls processed in parallel by this instance."""
     max_parallel: Positive | None = None
     """Calls processed in parallel by all instances on this database together. Empty: no limit."""
-    daily_max_jobs: Annotated[int, Field(ge=0)] | None = None
+    daily_max_jobs: Annotated[int, msgspec.Meta(ge=0)] | None = None
     max_jobs_per_minute: Positive | None = None
-    max_retries: Annotated[int, Field(ge=0, le=100)] = 3
+    max_retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
     retry_base_seconds: Seconds = 60
     """The first retry comes after about this long; each further one after twice the last."""
     retry_cap_seconds: Seconds = 3_600
-    stale_processing_ms: Annotated[int, Field(ge=1_000, le=86_400_000)] = 120_000
+    stale_processing_ms: Annotated[int, msgspec.Meta(ge=1_000, le=86_400_000)] = 120_000
     """A job whose worker is silent for this long is taken back."""
     max_rescues: Positive = 5
     """A job that is taken back more often than this fails, so that one bad recording cannot go round for ever."""
 
 
-class Budget(Section):
+class Budget(Section, frozen=True, kw_only=True):
     """What may be spent."""
 
     daily_usd: Usd | None = None
     """Settled and reserved together never exceed it. Empty: no limit."""
 
 
-class Call(Section):
+class Call(Section, frozen=True, kw_only=True):
     """Whose phone it is; used to read names and to name speakers."""
 
     owner_name: MaybeText = None
-    region: Annotated[str, Field(pattern="^[A-Za-z]{2}$")] = "US"
+    region: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] = "US"
     """Two letters; how numbers without a country code are read."""
 
 
-class AssemblyAI(Section):
+class AssemblyAI(Section, frozen=True, kw_only=True):
     """How audio becomes words."""
 
     api_key: Secret = None
     base_url: Url = "https://api.assemblyai.com"
-    speech_models: Annotated[Words, Field(min_length=1)] = ("universal-3-5-pro", "universal-2")
+    speech_models: Annotated[Words, msgspec.Meta(min_length=1)] = ("universal-3-5-pro", "universal-2")
     """In order of preference; the first that knows the language is used."""
     language_code: MaybeText = None
     """Fixed language, such as en or de. Empty: detected."""
     expected_languages: Words = ()
     speaker_labels: bool = True
-    speakers_expected: Annotated[int, Field(ge=1, le=50)] | None = None
+    speakers_expected: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
     keyterms: Words = ()
     """Names and words that are often misheard; at most 1000 phrases of six words."""
     custom_spelling: dict[str, tuple[str, ...]] = {}
@@ -199,18 +233,18 @@ class AssemblyAI(Section):
     redact_pii_substitution: Literal["hash", "entity_name"] = "hash"
     entity_detection: bool = False
     sentiment_analysis: bool = False
-    speech_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    speech_threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     """Recordings with a smaller share of speech are refused by the service, free of charge."""
     delete_after_fetch: bool = False
     """Delete audio and transcript at AssemblyAI once they are stored here."""
-    poll_seconds: Annotated[float, Field(ge=0.01, le=300)] = 3
+    poll_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=300)] = 3
     extra: dict[str, Any] = {}
     """Parameters that are newer than this FocusFlow, sent as they are."""
     usd_per_hour: dict[str, Usd] = {}
     """Prices of your own contract by model, over the built-in table."""
 
 
-class OpenAI(Section):
+class OpenAI(Section, frozen=True, kw_only=True):
     """How a transcript becomes a summary. Any compatible server will do."""
 
     api_key: Secret = None
@@ -227,7 +261,7 @@ class OpenAI(Section):
     extra: dict[str, Any] = {}
 
 
-class Prompts(Section):
+class Prompts(Section, frozen=True, kw_only=True):
     """The files the model is instructed by; read anew at each use."""
 
     summary: MaybePath = None
@@ -236,7 +270,7 @@ class Prompts(Section):
     merge: MaybePath = None
 
 
-class NotionProperties(Section):
+class NotionProperties(Section, frozen=True, kw_only=True):
     """What the columns of your Notion database are called. Empty: not written."""
 
     title: MaybeText = "Title"
@@ -250,7 +284,7 @@ class NotionProperties(Section):
     number: MaybeText = "Number"
 
 
-class Notion(Section):
+class Notion(Section, frozen=True, kw_only=True):
     """Where pages are made. Without a key, jobs complete without Notion."""
 
     api_key: Secret = None
@@ -262,31 +296,31 @@ class Notion(Section):
     status_done: str = "Complete"
 
 
-class Markdown(Section):
+class Markdown(Section, frozen=True, kw_only=True):
     """One Markdown file a call, beside Notion or instead of it."""
 
     path: MaybePath = None
 
 
-class Timeouts(Section):
+class Timeouts(Section, frozen=True, kw_only=True):
     """Longest time of each step, in minutes."""
 
-    download: Annotated[float, Field(gt=0, le=1_440)] = 60
-    transcribe: Annotated[float, Field(gt=0, le=1_440)] = 120
-    summarize: Annotated[float, Field(gt=0, le=1_440)] = 20
-    sync: Annotated[float, Field(gt=0, le=1_440)] = 20
-    shutdown_grace_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
+    download: Annotated[float, msgspec.Meta(gt=0, le=1_440)] = 60
+    transcribe: Annotated[float, msgspec.Meta(gt=0, le=1_440)] = 120
+    summarize: Annotated[float, msgspec.Meta(gt=0, le=1_440)] = 20
+    sync: Annotated[float, msgspec.Meta(gt=0, le=1_440)] = 20
+    shutdown_grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 10
     """How long a stop waits for work in flight before it is handed back."""
 
 
-class Retention(Section):
+class Retention(Section, frozen=True, kw_only=True):
     """How long things are kept."""
 
-    log_days: Annotated[float, Field(gt=0)] = 30
+    log_days: Annotated[float, msgspec.Meta(gt=0)] = 30
     """Lines of jobs' own logs."""
 
 
-class Logging(Section):
+class Logging(Section, frozen=True, kw_only=True):
     """What is written to the log, and where."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -296,7 +330,7 @@ class Logging(Section):
     """On the terminal: true, false, or by itself (JSON when it is not a terminal)."""
 
 
-class Unused(Section):
+class Unused(Section, frozen=True, kw_only=True):
     """Names of the earlier web version that have nothing to do here: there is no web server to protect."""
 
     cron_secret: Secret = None
@@ -304,12 +338,12 @@ class Unused(Section):
     basic_auth_password: Secret = None
 
 
-class Settings(Section):
+class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     data_dir: MaybePath = None
     """Database, logs and temporary files. Empty: the system's place for application data."""
-    timezone: Annotated[MaybeText, AfterValidator(lambda name: name and _known_zone(name))] = None
+    timezone: Annotated[MaybeText, _Check(lambda name: name and _known_zone(name))] = None
     """The zone of your phone's clock, such as Australia/Melbourne. Empty: this machine's."""
     source: Literal["drive", "folder"] = "drive"
     store: Store = Store()
@@ -515,52 +549,134 @@ def _from_text(text: str) -> object:
     return text
 
 
-def _sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
-            yield f"{prefix}{name}", info.annotation
-            yield from _sections(info.annotation, f"{prefix}{name}.")
+def _sections(model: type[Section], prefix: str = "") -> Iterator[tuple[str, type[Section]]]:
+    for name, kind in model.__annotations__.items():
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield f"{prefix}{name}", kind
+            yield from _sections(kind, f"{prefix}{name}.")
 
 
-_SECTIONS: Mapping[str, type[BaseModel]] = dict(_sections(Settings))
+_SECTIONS: Mapping[str, type[Section]] = dict(_sections(Settings))
+
+
+def _keys() -> Iterator[tuple[str, Any]]:
+    """Yield every key that can be set with its annotation, in the order of the file."""
+    for section, model in {"": Settings, **_SECTIONS}.items():
+        for name, kind in model.__annotations__.items():
+            key = f"{section}.{name}".lstrip(".")
+            if key not in _SECTIONS:
+                yield key, kind
+
+
+_KEYS: Mapping[str, Any] = dict(_keys())
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """Return the value of a dotted key."""
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def valid_keys() -> tuple[str, ...]:
     """Every key that can be set, dotted, in the order of the file."""
-    top = [name for name in Settings.model_fields if name not in _SECTIONS]
-    below = [
-        f"{section}.{name}"
-        for section, model in _SECTIONS.items()
-        for name in model.model_fields
-        if f"{section}.{name}" not in _SECTIONS
-    ]
-    return (*top, *below)
-
-
-def _nested(values: Mapping[str, object]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, value in values.items():
-        *sections, name = key.split(".")
-        node = tree
-        for section in sections:
-            node = node.setdefault(section, {})
-        node[name] = value
-    return tree
+    return tuple(_KEYS)
 
 
 def _validated(values: Mapping[str, object], origins: Mapping[str, str]) -> Settings:
-    known = set(valid_keys())
-    problems = [_unknown(key, origins[key]) for key in values if key not in known]
-    usable = {key: value for key, value in values.items() if key in known}
-    try:
-        settings = Settings.model_validate(_nested(usable))
-    except ValidationError as exc:
-        problems += [_invalid(error["loc"], error["msg"], origins) for error in exc.errors(include_url=False)]
-        raise ConfigError(*problems) from exc
-    problems += _contradictions(settings)
+    problems = [_unknown(key, origins[key]) for key in values if key not in _KEYS]
+    read: dict[str, Any] = {}
+    for key in filter(values.__contains__, _KEYS):
+        try:
+            read[key] = _understood(values[key], _KEYS[key])
+        except ValueError as exc:
+            problems.append(f"{origins[key]}: {key}: {exc}")
     if problems:
         raise ConfigError(*problems)
+    settings = _built(Settings, read)
+    if problems := _contradictions(settings):
+        raise ConfigError(*problems)
     return settings
+
+
+def _understood(value: object, kind: Any) -> Any:
+    """Return *value* as its key's annotation wants it. Raises `ValueError` with a sentence that never repeats the value."""
+    marks = getattr(kind, "__metadata__", ())
+    if isinstance(value, str):
+        value = value.strip()
+    for mark in marks:
+        if isinstance(mark, _Read):
+            value = mark.rewrite(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    try:
+        value = msgspec.convert(
+            _TRUTHS.get(str(value).lower(), value) if kind is bool else value, kind, strict=False, dec_hook=_custom
+        )
+    except msgspec.ValidationError as exc:
+        raise ValueError(_in_words(str(exc), kind)) from exc
+    for mark in marks:
+        if isinstance(mark, _Check):
+            value = mark.check(value)
+    return value
+
+
+_TRUTHS: Mapping[str, bool] = {"yes": True, "on": True, "no": False, "off": False}
+"""What people and YAML call true and false, besides true, false, 1 and 0."""
+
+
+def _custom(kind: type, value: object) -> object:
+    """Make what msgspec does not know by itself."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, str):
+        raise TypeError("Expected text")  # without the value: it may be a secret
+    return kind(value)
+
+
+_IN_WORDS: Mapping[str, str] = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`str`": "text",
+    "`array`": "a list",
+    "`object`": "keys and values",
+    "`datetime`": "an instant such as 2026-11-01T00:00:00+11:00",
+    " | null": "",
+    "Invalid RFC3339 encoded datetime": "Expected an instant such as 2026-11-01T00:00:00+11:00",
+}
+
+
+def _in_words(message: str, kind: Any) -> str:
+    """Return msgspec's message as a sentence for people."""
+    if choices := _choices(kind):
+        return f"Expected {' or '.join(choices)}"
+    message = message.partition(" - at ")[0].partition(", got ")[0]
+    for theirs, ours in _IN_WORDS.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """Return the words that are allowed, where only some are."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, Direction):
+        return tuple(kind)
+    return next((found for part in get_args(kind) if (found := _choices(part))), ())
+
+
+def _built(model: type[S], values: Mapping[str, Any], prefix: str = "") -> S:
+    """Make a section, and those below it, of values that are checked; the rest are defaults."""
+    found: dict[str, Any] = {}
+    for name in model.__struct_fields__:
+        key = f"{prefix}{name}"
+        if key in _SECTIONS:
+            found[name] = _built(_SECTIONS[key], values, f"{key}.")
+        elif key in values:
+            found[name] = values[key]
+    return model(**found)
 
 
 def _unknown(key: str, origin: str) -> str:
@@ -569,13 +685,6 @@ def _unknown(key: str, origin: str) -> str:
     if key in _SECTIONS:
         return f"{origin}: {key} is a section: expected keys below it"
     return f"{origin}: unknown key {key}{hint}"
-
-
-def _invalid(location: tuple[int | str, ...], message: str, origins: Mapping[str, str]) -> str:
-    key = ".".join(str(part) for part in location)
-    owner = max((k for k in origins if key == k or key.startswith(f"{k}.")), key=len, default=key)
-    sentence = message.removeprefix("Value error, ")
-    return f"{origins.get(owner, 'defaults')}: {owner}: {sentence}"
 
 
 def _contradictions(settings: Settings) -> list[str]:
@@ -627,13 +736,8 @@ def without_effect(settings: Settings, origins: Mapping[str, str]) -> list[str]:
 
 def secrets(settings: Settings) -> list[str]:
     """Return every secret value that is set, for the log's redaction."""
-    found = [
-        value.get_secret_value()
-        for _, section in settings
-        if isinstance(section, Section)
-        for _, value in section
-        if isinstance(value, SecretStr)
-    ]
+    values = (value_of(settings, key) for key in _KEYS)
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     found += [*_private_keys(settings.drive.credentials), urlsplit(settings.store.url or "").password or ""]
     return [secret for secret in found if len(secret) >= 4]
 

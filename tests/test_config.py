@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
-from focusflow.config import USER_NAMES, Settings, load, missing_for_work, secrets, valid_keys, without_effect
+from focusflow.config import (
+    USER_NAMES,
+    SecretStr,
+    Settings,
+    load,
+    missing_for_work,
+    secrets,
+    valid_keys,
+    without_effect,
+)
 from focusflow.domain.jobs import Direction
 from focusflow.errors import ConfigError
 
@@ -93,7 +101,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_place_key_and_neighbour(t
         f"{file}: unknown key store.ulr; did you mean store.url?",
         f"{file}: timezone: 'Mars/Olympus' is not a time zone; write it like Australia/Melbourne",
         "AUTO_PROCESS_CRON: auto.cron: 'sometimes' is not a cron expression of five fields, such as */5 * * * *",
-        f"{file}: auto.concurrency: Input should be greater than or equal to 1",
+        f"{file}: auto.concurrency: Expected a whole number >= 1",
     )
 
 
@@ -194,3 +202,38 @@ def test_secrets_inside_secrets_are_known_too() -> None:
 def test_the_example_is_plain_yaml() -> None:
     """Editors and other tools can read it too."""
     assert isinstance(yaml.safe_load((ROOT / "config.example.yaml").read_text(encoding="utf-8")), dict)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("AUTO_PROCESS_ENABLED", "perhaps", "Expected true or false"),
+        ("AUTO_PROCESS_DIRECTIONS", "inwards", "Expected incoming or outgoing"),
+        ("AUTO_PROCESS_SINCE", "soon", "Expected an instant such as 2026-11-01T00:00:00+11:00"),
+        ("AUTO_MAX_BATCH", "2.5", "Expected a whole number"),
+        ("FOCUSFLOW_SOURCE", "dropbox", "Expected drive or folder"),
+        ("FOCUSFLOW_CALL__REGION", "USA", "Expected text matching regex '^[A-Za-z]{2}$'"),
+        ("FOCUSFLOW_ASSEMBLYAI__USD_PER_HOUR", '{"universal-2": "-1"}', "Expected a number >= 0.0"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_in_words(name: str, text: str, sentence: str) -> None:
+    """What is expected, for people who know no type names."""
+    with pytest.raises(ConfigError) as caught:
+        load(environ={name: text})
+
+    assert [problem.split(": ", 2)[0] for problem in caught.value.problems] == [name]
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "truth"), [("yes", True), ("on", True), ("1", True), ("No", False), ("False", False)])
+def test_truth_can_be_said_in_many_words(text: str, truth: bool) -> None:
+    """Environments of the earlier version say 1, true or yes."""
+    assert load(environ={"AUTO_PROCESS_ENABLED": text}).settings.auto.enabled is truth
+
+
+def test_a_day_without_a_zone_is_a_contradiction_and_no_crash(tmp_path: Path) -> None:
+    """YAML reads 2026-11-01 as a day; the sentence says what is missing."""
+    file = write(tmp_path / "c.yaml", "auto: {since: 2026-11-01}")
+
+    with pytest.raises(ConfigError, match="say the zone as well"):
+        load(file=file, environ={})

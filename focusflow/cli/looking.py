@@ -9,12 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from pydantic import BaseModel, SecretStr
-
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import Loaded, Settings, missing_for_work, valid_keys, without_effect
+from focusflow.config import Loaded, SecretStr, Settings, missing_for_work, valid_keys, value_of, without_effect
 from focusflow.domain.jobs import Status
 from focusflow.ports import Control, JobDetail, JobFilter, JobRow, Stats
 
@@ -260,10 +258,7 @@ def show_config(options: Options, *, as_json: bool) -> None:
 
 def _config_rows(loaded: Loaded) -> Iterable[tuple[str, Any, str]]:
     for key in valid_keys():
-        value: Any = loaded.settings
-        for part in key.split("."):
-            value = getattr(value, part)
-        yield key, _harmless(value), loaded.origins.get(key, "default")
+        yield key, _harmless(value_of(loaded.settings, key)), loaded.origins.get(key, "default")
 
 
 def _harmless(value: Any) -> Any:
@@ -271,8 +266,6 @@ def _harmless(value: Any) -> Any:
     match value:
         case SecretStr():
             return "(set)"
-        case BaseModel():
-            return {name: _harmless(part) for name, part in value}
         case dict():
             return {str(name): _harmless(part) for name, part in value.items()}
         case tuple() | list():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from focusflow.config import Settings
+from focusflow.config import Settings, load
 from focusflow.domain.eligibility import Rules
 from focusflow.domain.jobs import Direction, DurationSource, SkippedBy, Status
 from focusflow.errors import CursorExpired, Held, HoldKind, Permanent, SourceError, StoreBusy, Transient
@@ -354,15 +354,15 @@ async def test_only_new_calls_means_since_the_first_start_also_after_a_restart(m
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"auto": {"only_future": False}}, None),
-        ({"auto": {"since": "2026-11-01T00:00:00+00:00"}}, datetime(2026, 11, 1, tzinfo=UTC)),
+        ({"AUTO_PROCESS_ONLY_FUTURE": "false"}, None),
+        ({"AUTO_PROCESS_SINCE": "2026-11-01T00:00:00+00:00"}, datetime(2026, 11, 1, tzinfo=UTC)),
     ],
 )
 async def test_the_cutoff_can_be_lifted_or_moved(
-    house: House, environment: dict[str, object], expected: datetime | None
+    house: House, environment: dict[str, str], expected: datetime | None
 ) -> None:
     """`auto.only_future: false` takes everything, `auto.since` says from when on."""
-    rules = await rules_of(Settings.model_validate(environment), house.store, house.clock)
+    rules = await rules_of(load(environ=environment).settings, house.store, house.clock)
 
     assert rules.not_before == expected
 
