@@ -29,9 +29,7 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(config_app, name="config")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of jobs, or their unique beginnings.")]
-MaybeIds = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of jobs, or their unique beginnings.")
-]
+MaybeIds = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of jobs, or their unique beginnings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
@@ -108,7 +106,7 @@ def demo(
         typer.Option("--keep", metavar="DIR", help="Keep the demo's data here instead of throwing it away."),
     ] = None,
 ) -> None:
-    """Show the whole product at work on this machine, with emulated services: no account, no cost."""
+    """Show the whole product at work, without an account or cost. The services are emulated on this machine."""
     from focusflow.cli.demo import run_demo
 
     run_demo(speed=speed, keep=keep)
@@ -129,7 +127,7 @@ def sandbox(
         typer.Option("--env", metavar="FILE", help="Write the environment that points FocusFlow here to this file."),
     ] = None,
 ) -> None:
-    """Serve emulated Drive, AssemblyAI, OpenAI and Notion on loopback, with a dozen recordings."""
+    """Serve the emulated services, for trying things out. Drive with a dozen recordings, AssemblyAI, OpenAI and Notion, on loopback."""
     from focusflow.cli.demo import serve_sandbox
 
     serve_sandbox(port=port, faults=faults, speed=speed, env_file=env_file)
@@ -155,7 +153,7 @@ def process(
     ] = None,
     queue: Annotated[bool, typer.Option("--queue", help="Only ask for it; a running FocusFlow does it.")] = False,
 ) -> None:
-    """Process these calls now, whatever the rules say (budgets still hold)."""
+    """Process these calls now, whatever the rules say. Budgets still hold."""
     from focusflow.cli.work import process_now
 
     process_now(context.obj, ids, from_step=from_step, queue=queue)
@@ -170,7 +168,7 @@ def retry(
     ids: MaybeIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Every failed call.")] = False,
 ) -> None:
-    """Try failed calls again, from where they stopped; what is paid for is not paid for again."""
+    """Try failed calls again, from where they stopped. What is paid for is not paid for again."""
     from focusflow.cli.verbs import retry_jobs
 
     if bool(ids) == everything:
@@ -200,7 +198,7 @@ def unskip(context: typer.Context, ids: Ids) -> None:
 
 @app.command()
 def cancel(context: typer.Context, ids: Ids) -> None:
-    """Stop calls that are being processed; what is paid for stays, `retry` goes on."""
+    """Stop calls that are being processed. What is paid for stays; `retry` goes on."""
     from focusflow.cli.verbs import cancel_jobs
 
     cancel_jobs(context.obj, ids)

@@ -40,6 +40,7 @@ def test_every_help_is_as_it_was(capsys: pytest.CaptureFixture[str], monkeypatch
         out, err = capsys.readouterr()
         assert err == ""
         assert max(map(len, out.splitlines())) <= 80
+        assert "...\n" not in out.partition("Commands:")[2], "a summary is cut: shorten its first sentence"
         texts.append(f"$ {' '.join(['focusflow', *path])} --help\n{out}")
     shown = "\n".join(texts)
 
