@@ -25,6 +25,7 @@ from focusflow.domain.jobs import (
     Status,
     Step,
 )
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import HoldKind
 
@@ -313,7 +314,7 @@ class Arrival:
     skipped_by: SkippedBy | None = None
     duration_seconds: float | None = None
     duration_source: DurationSource | None = None
-    estimate_micros: int | None = None
+    estimate: Estimate = field(default_factory=Estimate)
     hold_until: datetime | None = None
     """Until then its sidecar is waited for."""
 
@@ -360,7 +361,7 @@ class Inbox(Protocol):
         duration_source: DurationSource,
         direction: Direction | None,
         contact_number: str | None,
-        estimate_micros: int | None,
+        estimate: Estimate,
         skip_reason: str | None,
         now: datetime,
     ) -> None:
@@ -588,7 +589,7 @@ class JobRecord(Protocol):
         duration_seconds: float,
         source: DurationSource,
         *,
-        estimate_micros: int | None,
+        estimate: Estimate,
         now: datetime,
     ) -> None:
         """Store the length read from the file, and make what is reserved follow the estimate for it."""

@@ -25,6 +25,7 @@ from focusflow.events import Bus
 if TYPE_CHECKING:
     from focusflow.domain.eligibility import Rules
     from focusflow.domain.jobs import Job, JobId
+    from focusflow.domain.money import Estimate
     from focusflow.pipeline.chain import Chain
     from focusflow.ports import (
         Clock,
@@ -300,11 +301,11 @@ class Pricing:
     settings: Settings
     clock: "Clock"
 
-    def estimate(self, seconds: float) -> int | None:
-        """Return what a call of so many seconds will cost, in micro-dollars; None: unpriced."""
-        from focusflow.domain.money import estimate_call_micros
+    def estimate(self, seconds: float) -> "Estimate":
+        """Return what a call of so many seconds will cost."""
+        from focusflow.domain.money import estimate_call
 
-        return estimate_call_micros(
+        return estimate_call(
             seconds,
             speech_models=self.settings.assemblyai.speech_models,
             addons=self._addons(),

@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
+
+from focusflow.domain.money import Estimate
 
 JobId = NewType("JobId", str)
 
@@ -245,6 +247,9 @@ class Job:
     sync_started_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
+
+    estimate: Estimate = field(default_factory=Estimate)
+    """Of the whole call, step by step, whatever of it is paid already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,6 +220,40 @@ def expected_tokens(seconds: float) -> TokenCount:
     return TokenCount(input_tokens=_FIXED_INPUT_TOKENS + talk, output_tokens=_OUTPUT_TOKENS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a call is expected to cost, step by step; None: that step has no price."""
+
+    transcribe_micros: int | None = None
+    summarize_micros: int | None = None
+
+    @property
+    def micros(self) -> int | None:
+        """The whole; None as soon as one part has no price."""
+        if self.transcribe_micros is None or self.summarize_micros is None:
+            return None
+        return self.transcribe_micros + self.summarize_micros
+
+
+def estimate_call(
+    seconds: float,
+    *,
+    speech_models: Sequence[str],
+    addons: Collection[str],
+    rates: Mapping[str, AudioRate],
+    summary_model: str,
+    at: datetime,
+    pricing: ModelPricing,
+    service_tier: str | None = None,
+) -> Estimate:
+    """Return what a call of that length is expected to cost, from its audio to its summary."""
+    usage = expected_tokens(seconds)
+    return Estimate(
+        transcribe_micros=estimate_transcription_micros(seconds, speech_models, addons, rates),
+        summarize_micros=completion_micros(summary_model, usage, at=at, pricing=pricing, service_tier=service_tier),
+    )
+
+
 def estimate_transcription_micros(
     seconds: float, models: Sequence[str], addons: Collection[str], rates: Mapping[str, AudioRate]
 ) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from focusflow.domain.jobs import Job, JobId, Step
+from focusflow.domain.money import Estimate
 from focusflow.events import Bus, JobProgress
 from focusflow.pipeline.prompts import PromptFiles
 from focusflow.pipeline.workspace import Workspace
@@ -52,8 +53,8 @@ class Chain:
     delete_after_fetch: bool
     refusal: Callable[[Job, float], str | None]
     """Why the rules refuse a job of this duration, if they do."""
-    estimate: Callable[[float], int | None]
-    """What a call of so many seconds will cost, in micro-dollars; None: unpriced."""
+    estimate: Callable[[float], Estimate]
+    """What a call of so many seconds will cost."""
     price_transcript: Callable[[bytes], Settlement]
     price_completions: Callable[[Sequence[Completion]], Settlement]
 

@@ -99,7 +99,7 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     if seconds is None:
         return False
     await chain.store.measured_file(
-        run.claim, seconds, DurationSource.HEADER, estimate_micros=chain.estimate(seconds), now=chain.clock.now()
+        run.claim, seconds, DurationSource.HEADER, estimate=chain.estimate(seconds), now=chain.clock.now()
     )
     reason = None if job.requested_by else chain.refusal(job, seconds)
     if reason is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from focusflow.domain.jobs import Direction, DurationSource, Job, JobId, new_job_id
+from focusflow.domain.money import Estimate
 from focusflow.events import JobsAdded
 from focusflow.ports import Absorbed, Arrival, SourceFile
 from focusflow.store.database import Picked, Row, Statement, Value, storable
@@ -78,7 +79,7 @@ class InboxPart(Stored):
         duration_source: DurationSource,
         direction: Direction | None,
         contact_number: str | None,
-        estimate_micros: int | None,
+        estimate: Estimate,
         skip_reason: str | None,
         now: datetime,
     ) -> None:
@@ -89,7 +90,8 @@ class InboxPart(Stored):
             direction=direction,
             contact_number=contact_number,
             needle=searchable(contact_number),
-            estimate_micros=estimate_micros,
+            transcribe_micros=estimate.transcribe_micros,
+            summarize_micros=estimate.summarize_micros,
             skip_reason=skip_reason,
             now=now,
         )
@@ -246,7 +248,8 @@ def _staged(n: int, arrival: Arrival) -> dict[str, Value]:
         "skipped_by": _text(arrival.skipped_by),
         "duration_seconds": arrival.duration_seconds,
         "duration_source": _text(arrival.duration_source),
-        "estimate_micros": arrival.estimate_micros,
+        "transcribe_micros": arrival.estimate.transcribe_micros,
+        "summarize_micros": arrival.estimate.summarize_micros,
         "hold_until": _ms(arrival.hold_until),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from focusflow.domain.jobs import Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import HoldKind
 from focusflow.events import JobChanged, JobLogged
@@ -112,7 +113,7 @@ class RecordPart(Stored):
         duration_seconds: float,
         source: DurationSource,
         *,
-        estimate_micros: int | None,
+        estimate: Estimate,
         now: datetime,
     ) -> None:
         guard = sql.MEASURED_FILE.guarding(
@@ -121,7 +122,8 @@ class RecordPart(Stored):
             token=claim.token,
             duration_seconds=duration_seconds,
             source=source,
-            estimate_micros=estimate_micros,
+            transcribe_micros=estimate.transcribe_micros,
+            summarize_micros=estimate.summarize_micros,
             now=now,
         )
         await self._advance(claim, guard, [sql.RESERVE_AS_MEASURED(id=claim.job.id)])

@@ -17,6 +17,7 @@ from focusflow.domain.jobs import (
     Status,
     Step,
 )
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.ports import ChargeRow, Delivery, Documents, Instance, Summary
 
@@ -91,6 +92,7 @@ def job_from(row: tuple[Any, ...]) -> Job:
         sync_started_at=maybe_instant(row[46]),
         completed_at=maybe_instant(row[47]),
         updated_at=instant(row[48]),
+        estimate=Estimate(transcribe_micros=row[49], summarize_micros=row[50]),
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from focusflow.domain.eligibility import Rules, fingerprint, owner_allowed, refusal
 from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy, Status
+from focusflow.domain.money import Estimate
 from focusflow.domain.recordings import (
     Sidecar,
     estimated_seconds,
@@ -41,8 +42,8 @@ class Intake:
     accept_ownerless: bool
     sidecar_wait: timedelta
     skip_twins: bool
-    estimate: Callable[[float], int | None]
-    """The price of a call of so many seconds, in micro-dollars; None: unpriced."""
+    estimate: Callable[[float], Estimate]
+    """The price of a call of so many seconds."""
     prices: str = ""
     """Changes whenever prices or budgets do: then waiting calls are priced anew and tried again."""
 
@@ -190,7 +191,7 @@ class Discovery:
             duration_source=source,
             direction=direction,
             contact_number=normal_number(number, self._intake.region) if number else None,
-            estimate_micros=self._intake.estimate(seconds),
+            estimate=self._intake.estimate(seconds),
             skip_reason=None
             if job.requested_by
             else refusal(
@@ -229,14 +230,14 @@ class Discovery:
         if job.transcription_completed_at is not None or job.submit_intent_at is not None:
             return  # most of its price is settled or reserved already
         estimate = self._intake.estimate(job.duration_seconds)
-        if estimate != job.estimate_micros:
+        if estimate != job.estimate:
             await self._inbox.measured(
                 job.id,
                 duration_seconds=job.duration_seconds,
                 duration_source=job.duration_source,
                 direction=None,
                 contact_number=None,
-                estimate_micros=estimate,
+                estimate=estimate,
                 skip_reason=None,
                 now=self._clock.now(),
             )

@@ -12,6 +12,7 @@ import anyio
 
 from focusflow.domain.eligibility import Rules
 from focusflow.domain.jobs import Claim, Job, Status
+from focusflow.domain.money import Estimate
 from focusflow.events import Bus, JobChanged
 from focusflow.ports import Delivery
 from focusflow.providers.folder import FolderSource
@@ -59,7 +60,7 @@ def intake() -> Intake:
         sidecar_wait=timedelta(minutes=10),
         skip_twins=False,
         prices="as they are",
-        estimate=lambda seconds: round(seconds),
+        estimate=lambda seconds: Estimate(transcribe_micros=round(seconds), summarize_micros=0),
     )
 
 

@@ -16,6 +16,7 @@ import anyio
 import pytest
 
 from focusflow.domain.jobs import Status
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.events import Bus
 from focusflow.logs import logging_to
@@ -162,7 +163,7 @@ def arrival(n: int) -> Arrival:
         call_type="phone",
         call_at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=n),
         duration_seconds=60.0,
-        estimate_micros=1000,
+        estimate=Estimate(transcribe_micros=800, summarize_micros=200),
     )
 
 
@@ -209,7 +210,7 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
             owner_name=None,
             delete_after_fetch=False,
             refusal=lambda job, seconds: None,
-            estimate=lambda seconds: None,
+            estimate=lambda seconds: Estimate(),
             price_transcript=settled,
             price_completions=settled,
         )

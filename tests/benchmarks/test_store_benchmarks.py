@@ -21,6 +21,7 @@ import aiosqlite
 import pytest
 
 from focusflow.domain.jobs import Claim, JobId, Outcome, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.events import Bus
 from focusflow.ports import Arrival, ClaimLimits, Delivery, JobFilter, Settlement, SourceFile, Summary
@@ -113,7 +114,7 @@ def arrival(n: int) -> Arrival:
         call_type="phone",
         call_at=NOON,
         duration_seconds=60.0,
-        estimate_micros=10_000,
+        estimate=Estimate(transcribe_micros=8_000, summarize_micros=2_000),
     )
 
 
@@ -284,14 +285,14 @@ MILLION = 1_000_000
 
 BIG = f"""
 INSERT INTO jobs (id, status, source, gdrive_file_id, gdrive_file_name, gdrive_file_size, file_md5, call_timestamp,
-    contact_name, contact_number, duration_seconds, discovered_at, updated_at, pair_key, haystack, estimate_micros,
+    contact_name, contact_number, duration_seconds, discovered_at, updated_at, pair_key, haystack, transcribe_micros, summarize_micros,
     error_step, error_message, hold_kind, hold_reason, next_attempt_at, claimed_at, transcription_completed_at,
     summarization_completed_at)
 WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {MILLION}),
 calls AS (SELECT n, printf('%010d', (n * 7919) % 9999991) AS id, CASE
     WHEN n % 200 < 3 THEN 'discovered' WHEN n % 100 = 50 THEN 'failed' ELSE 'completed' END AS status FROM counted)
 SELECT id, status, 'drive', 'file-' || n, 'call-' || n || '.m4a', n, printf('%032x', n), {NOW_MS} - n * 60000,
-    'Ann', '+61 400', 60, {NOW_MS} - n * 60000, {NOW_MS}, 'folder/call-' || n, 'ann call-' || n || '.m4a +61 400', 10000,
+    'Ann', '+61 400', 60, {NOW_MS} - n * 60000, {NOW_MS}, 'folder/call-' || n, 'ann call-' || n || '.m4a +61 400', 8000, 2000,
     CASE status WHEN 'failed' THEN 'transcribe' END, CASE status WHEN 'failed' THEN 'It did not work.' END,
     CASE WHEN status = 'discovered' AND n % 4000 = 1 THEN 'credit' END, NULL,
     CASE WHEN status = 'discovered' AND n % 4000 = 1 THEN {NOW_MS} + 3600000 END,

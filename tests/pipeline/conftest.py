@@ -17,6 +17,7 @@ import structlog.testing
 
 from focusflow.config import load
 from focusflow.domain.jobs import Claim, Direction, DurationSource, Job, JobId, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.events import Bus, Event, Subscription, SummaryText
 from focusflow.pipeline.chain import Chain, RetryPolicy, StepLimits
 from focusflow.pipeline.deliver import redeliver
@@ -196,7 +197,7 @@ class Works:
             "call_at": self.clock.now() - timedelta(hours=1),
             "duration_seconds": 147.0,
             "duration_source": DurationSource.SIDECAR,
-            "estimate_micros": 20_000,
+            "estimate": Estimate(transcribe_micros=16_000, summarize_micros=4_000),
         }
         arrival = Arrival(**values | changes)  # type: ignore[arg-type]  # a builder
         absorbed = await self.store.absorb(

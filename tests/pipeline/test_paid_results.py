@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from focusflow.domain.jobs import DurationSource, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.errors import DiskFull, StoreBusy, StoreError
 from focusflow.pipeline.process import run_job
 from focusflow.sandbox import audio
@@ -140,17 +141,20 @@ async def test_what_is_reserved_follows_the_length_in_the_file(works: OpenWorks,
             name="call.mp3",
             duration_seconds=60.0,
             duration_source=DurationSource.SIZE,
-            estimate_micros=7_000,
+            estimate=Estimate(transcribe_micros=6_000, summarize_micros=1_000),
         )
         job = await w.stop_at(job_id, service="assemblyai", path="transcript", method="POST")
         assert job.duration_source is DurationSource.HEADER
         assert job.duration_seconds is not None
         estimate = w.chain.estimate(job.duration_seconds)
-        assert estimate is not None
-        assert (job.estimate_micros, estimate > 7_000) == (estimate, seconds > 60)
+        assert estimate.micros is not None
+        assert (job.estimate_micros, estimate.micros > 7_000) == (estimate.micros, seconds > 60)
         (transcript,) = await charges(w, job, Step.TRANSCRIBE)
         (summary,) = await charges(w, job, Step.SUMMARIZE)
-        assert (transcript.estimate_micros, summary.estimate_micros) == (estimate - estimate // 5, estimate // 5)
+        assert (transcript.estimate_micros, summary.estimate_micros) == (
+            estimate.transcribe_micros,
+            estimate.summarize_micros,
+        )
 
 
 # ----------------------------------------------------------------------------------------------------------- unblocking

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from focusflow.domain.jobs import DurationSource, JobId, SkippedBy, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.pipeline.process import run_job
 from focusflow.providers.assemblyai import TranscriptionOptions
 from focusflow.sandbox import audio
@@ -229,7 +230,7 @@ async def test_a_length_that_was_only_guessed_is_read_from_the_file_before_it_is
             content=audio.wav(3, "a"),
             duration_seconds=400.0,
             duration_source=DurationSource.SIZE,
-            estimate_micros=20_000,
+            estimate=Estimate(transcribe_micros=16_000, summarize_micros=4_000),
         )
         job = await w.run(job_id)
         assert (job.status, job.skipped_by, job.skip_reason) == (

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from focusflow.domain.jobs import Claim, Direction, DurationSource, Job, JobId, Outcome, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.events import Bus, Event, Subscription
 from focusflow.ports import (
@@ -34,6 +35,13 @@ MIDNIGHT = datetime(2026, 5, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 LEASE = timedelta(minutes=10)
+
+
+def split(micros: int | None) -> Estimate:
+    """Four fifths for the transcript, a fifth for the summary."""
+    if micros is None:
+        return Estimate()
+    return Estimate(transcribe_micros=micros - micros // 5, summarize_micros=micros // 5)
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +166,9 @@ class World:
             "duration_source": DurationSource.SIDECAR,
             "estimate_micros": 10_000,
         }
-        return Arrival(**values | changes)  # type: ignore[arg-type]  # a builder
+        values |= changes
+        values["estimate"] = split(values.pop("estimate_micros"))  # type: ignore[arg-type]  # a builder
+        return Arrival(**values)  # type: ignore[arg-type]  # a builder
 
     @staticmethod
     def a_transcript(text: str = "hello there") -> Transcript:

@@ -24,8 +24,8 @@ NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 FILL = Query("""
 INSERT INTO jobs (id, status, source, gdrive_file_id, gdrive_file_name, call_timestamp, discovered_at, updated_at, pair_key,
-    haystack, estimate_micros, duration_seconds)
-VALUES (:id, 'discovered', 'drive', :id, :id, :call_at, :now, :now, :id, :id, :price, 60)
+    haystack, transcribe_micros, summarize_micros, duration_seconds)
+VALUES (:id, 'discovered', 'drive', :id, :id, :call_at, :now, :now, :id, :id, :price, 0, 60)
 """)
 
 

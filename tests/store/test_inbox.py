@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from focusflow.domain.jobs import Direction, DurationSource, SkippedBy, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.events import JobChanged, JobsAdded
 from focusflow.ports import JobFilter
 
@@ -146,7 +147,7 @@ async def measure(world: World, job_id: str, **changes: object) -> None:
         "duration_source": DurationSource.SIDECAR,
         "direction": None,
         "contact_number": None,
-        "estimate_micros": 500,
+        "estimate": Estimate(transcribe_micros=400, summarize_micros=100),
         "skip_reason": None,
         "now": world.now,
     }

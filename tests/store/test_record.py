@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from focusflow.domain.jobs import Claim, DurationSource, JobId, Outcome, SkippedBy, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.errors import HoldKind, LostClaim, StoreError
 from focusflow.events import JobChanged, JobLogged
 from focusflow.ports import Delivery, JobFilter, Settlement
@@ -127,7 +128,7 @@ FENCED: dict[str, Callable[[World, Claim, int], Awaitable[object]]] = {
     "fail": lambda w, c, a: w.store.fail(c, Step.SYNC, "x", retry_at=None, counts=True, now=w.now),
     "skip": lambda w, c, a: w.store.skip(c, "x", SkippedBy.RULE, now=w.now),
     "measured_file": lambda w, c, a: w.store.measured_file(
-        c, 1.0, DurationSource.HEADER, estimate_micros=1_000, now=w.now
+        c, 1.0, DurationSource.HEADER, estimate=Estimate(transcribe_micros=800, summarize_micros=200), now=w.now
     ),
 }
 
@@ -313,7 +314,13 @@ async def test_what_is_reserved_follows_the_measured_length(world: World) -> Non
         Settlement(provider="openai", model="m", actual_micros=7, usage_known=True, usage={}, external_ref="earlier"),
         now=world.now,
     )
-    await world.store.measured_file(claim, 900.0, DurationSource.HEADER, estimate_micros=60_003, now=world.now)
+    await world.store.measured_file(
+        claim,
+        900.0,
+        DurationSource.HEADER,
+        estimate=Estimate(transcribe_micros=48_003, summarize_micros=12_000),
+        now=world.now,
+    )
     detail = await world.detail(claim.job.id)
     assert (detail.row.job.estimate_micros, detail.row.job.duration_seconds) == (60_003, 900.0)
     assert {(charge.step, charge.state, charge.estimate_micros) for charge in detail.charges} == {
@@ -325,7 +332,9 @@ async def test_what_is_reserved_follows_the_measured_length(world: World) -> Non
 async def test_a_job_may_be_skipped_after_its_download(world: World) -> None:
     """What the file itself says can forbid paying for it."""
     claim = await world.claimed()
-    await world.store.measured_file(claim, 3.0, DurationSource.HEADER, estimate_micros=1_000, now=world.now)
+    await world.store.measured_file(
+        claim, 3.0, DurationSource.HEADER, estimate=Estimate(transcribe_micros=800, summarize_micros=200), now=world.now
+    )
     await world.store.skip(claim, "too short", SkippedBy.RULE, now=world.now)
     detail = await world.detail(claim.job.id)
     job = detail.row.job

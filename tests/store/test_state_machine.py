@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from focusflow.domain.jobs import WORKING, Claim, JobId, Mover, Outcome, SkippedBy, Status, Step, may_move
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import HoldKind, LostClaim
 from focusflow.events import Bus
@@ -122,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
             call_type=None,
             call_at=START + timedelta(minutes=n),
             duration_seconds=60.0,
-            estimate_micros=10_000,
+            estimate=Estimate(transcribe_micros=8_000, summarize_micros=2_000),
         )
 
     @rule(minutes=st.sampled_from([1, 6, 11]))

@@ -15,6 +15,7 @@ import pytest
 
 from focusflow.domain.eligibility import Rules
 from focusflow.domain.jobs import Claim, Job, JobId, Status, Step
+from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.errors import CursorExpired
 from focusflow.events import Bus
@@ -428,7 +429,9 @@ def _intake(terms: Terms) -> Intake:
         sidecar_wait=terms.sidecar_wait,
         skip_twins=terms.skip_twins,
         prices=f"{terms.micros_per_second} a second",
-        estimate=lambda seconds: round(seconds * terms.micros_per_second),
+        estimate=lambda seconds: Estimate(
+            transcribe_micros=round(seconds * terms.micros_per_second), summarize_micros=0
+        ),
     )
 
 

@@ -15,7 +15,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     n BIGINT, file_id TEXT PRIMARY KEY, new_id TEXT, name TEXT, size BIGINT, md5 TEXT, parent_id TEXT, web_url TEXT,
     modified_at BIGINT, pair_key TEXT, haystack TEXT, recorder TEXT, contact_name TEXT, contact_number TEXT,
     direction TEXT, call_type TEXT, call_at BIGINT, skip_reason TEXT, skipped_by TEXT, duration_seconds DOUBLE PRECISION,
-    duration_source TEXT, estimate_micros BIGINT, hold_until BIGINT,
+    duration_source TEXT, transcribe_micros BIGINT, summarize_micros BIGINT, hold_until BIGINT,
     job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER,
     is_allowed INTEGER, finished INTEGER)
 """)
@@ -30,11 +30,11 @@ CLEAR_VERDICTS = Query("DELETE FROM verdicts")
 ARRIVE = Query("""
 INSERT INTO arriving (n, file_id, new_id, name, size, md5, parent_id, web_url, modified_at, pair_key, haystack, recorder,
     contact_name, contact_number, direction, call_type, call_at, skip_reason, skipped_by, duration_seconds,
-    duration_source, estimate_micros, hold_until, is_new, replaced, renamed, touched, is_back, is_allowed,
+    duration_source, transcribe_micros, summarize_micros, hold_until, is_new, replaced, renamed, touched, is_back, is_allowed,
     finished)
 VALUES (:n, :file_id, :new_id, :name, :size, :md5, :parent_id, :web_url, :modified_at, :pair_key, :haystack, :recorder,
     :contact_name, :contact_number, :direction, :call_type, :call_at, :skip_reason, :skipped_by, :duration_seconds,
-    :duration_source, :estimate_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0)
+    :duration_source, :transcribe_micros, :summarize_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0)
 """)
 ARRIVE_SIDECAR = Query("INSERT INTO arriving_sidecars (file_id, pair_key) VALUES (:file_id, :pair_key)")
 
@@ -99,14 +99,14 @@ ADD_NEW = Query("""
 INSERT INTO jobs (id, status, source, gdrive_file_id, gdrive_file_name, gdrive_file_size, file_md5, parent_id, web_url,
     file_modified_at, recorder, contact_name, contact_number, call_direction, call_type, call_timestamp,
     duration_seconds, duration_source, skip_reason, skipped_by, hold_kind, hold_reason, next_attempt_at,
-    estimate_micros, discovered_at, updated_at, pair_key, haystack)
+    transcribe_micros, summarize_micros, discovered_at, updated_at, pair_key, haystack)
 SELECT new_id, CASE WHEN skip_reason IS NULL THEN 'discovered' ELSE 'skipped' END, CAST(:source AS TEXT), file_id, name,
     size, md5, parent_id, web_url, modified_at, recorder, contact_name, contact_number, direction, call_type, call_at,
     duration_seconds, duration_source, skip_reason, CASE WHEN skip_reason IS NOT NULL THEN COALESCE(skipped_by, 'rule') END,
     CASE WHEN hold_until IS NOT NULL AND skip_reason IS NULL THEN 'sidecar' END,
     CASE WHEN hold_until IS NOT NULL AND skip_reason IS NULL THEN CAST(:sidecar_wait AS TEXT) END,
     CASE WHEN skip_reason IS NULL THEN hold_until END,
-    estimate_micros, CAST(:now AS BIGINT), CAST(:now AS BIGINT), pair_key, haystack
+    transcribe_micros, summarize_micros, CAST(:now AS BIGINT), CAST(:now AS BIGINT), pair_key, haystack
 FROM arriving WHERE is_new = 1 ORDER BY n
 ON CONFLICT (source, gdrive_file_id) DO NOTHING
 RETURNING id, status
@@ -141,8 +141,10 @@ UPDATE jobs SET updated_at = :now, gdrive_file_name = a.name, parent_id = a.pare
         ELSE COALESCE(jobs.duration_seconds, a.duration_seconds) END,
     duration_source = CASE WHEN a.replaced = 1 AND a.finished = 0 THEN a.duration_source
         ELSE COALESCE(jobs.duration_source, a.duration_source) END,
-    estimate_micros = CASE WHEN a.replaced = 1 AND a.finished = 0 THEN a.estimate_micros
-        ELSE COALESCE(jobs.estimate_micros, a.estimate_micros) END,
+    transcribe_micros = CASE WHEN a.replaced = 1 AND a.finished = 0 THEN a.transcribe_micros
+        ELSE COALESCE(jobs.transcribe_micros, a.transcribe_micros) END,
+    summarize_micros = CASE WHEN a.replaced = 1 AND a.finished = 0 THEN a.summarize_micros
+        ELSE COALESCE(jobs.summarize_micros, a.summarize_micros) END,
     status = CASE WHEN NOT {_JUDGED_ANEW} THEN jobs.status
         WHEN {_REFUSED} THEN 'skipped' ELSE 'discovered' END,
     skip_reason = CASE WHEN NOT {_JUDGED_ANEW} THEN jobs.skip_reason
@@ -250,7 +252,8 @@ ORDER BY discovered_at, id LIMIT :limit
 MEASURED = Query(f"""
 UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :duration_source, updated_at = :now,
     call_direction = COALESCE(:direction, call_direction), contact_number = COALESCE(:contact_number, contact_number),
-    haystack = haystack || ' ' || COALESCE(:needle, ''), estimate_micros = :estimate_micros,
+    haystack = haystack || ' ' || COALESCE(:needle, ''), transcribe_micros = CAST(:transcribe_micros AS BIGINT),
+    summarize_micros = CAST(:summarize_micros AS BIGINT),
     hold_reason = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE hold_reason END,
     next_attempt_at = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE next_attempt_at END,
     hold_kind = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE hold_kind END,

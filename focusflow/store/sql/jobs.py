@@ -5,9 +5,6 @@ from collections.abc import Iterable
 from focusflow.domain.jobs import STATUS_DURING, WORKING, Mover, Status, Step, sources_of
 from focusflow.store.database import Query
 
-SUMMARY_PART = 5
-"""A job has one estimate; a fifth of it is reserved for the summary, the rest for the transcript."""
-
 
 def listed(statuses: Iterable[Status]) -> str:
     """Return the statuses as an SQL list."""
@@ -46,12 +43,12 @@ jobs.next_attempt_at, jobs.retry_count, jobs.rescue_count, jobs.error_step, jobs
 jobs.claimed_by, jobs.lease_until, {upload_ref}, {uploaded_at}, jobs.submit_intent_at, jobs.transcript_id,
 jobs.language, jobs.title, {estimate}, jobs.cost_micros, jobs.discovered_at, jobs.transcription_started_at,
 jobs.transcription_completed_at, jobs.summarization_started_at, jobs.summarization_completed_at, jobs.sync_started_at,
-jobs.completed_at, jobs.updated_at
+jobs.completed_at, jobs.updated_at, jobs.transcribe_micros, jobs.summarize_micros
 """.format(
     upload_ref=_OF_THIS_CONTENT.format("jobs.upload_ref"),
     uploaded_at=_OF_THIS_CONTENT.format("jobs.uploaded_at"),
-    estimate=f"""CASE WHEN COALESCE(jobs.transcription_completed_at, 0) = 0 THEN jobs.estimate_micros
-    WHEN COALESCE(jobs.summarization_completed_at, 0) = 0 THEN jobs.estimate_micros / {SUMMARY_PART} ELSE 0 END""",
+    estimate="""CASE WHEN COALESCE(jobs.transcription_completed_at, 0) = 0 THEN jobs.estimate_micros
+    WHEN COALESCE(jobs.summarization_completed_at, 0) = 0 THEN jobs.summarize_micros ELSE 0 END""",
 )
 """What `rows.job_from` reads; the estimate is what is still to be paid, the upload one that may still be ordered."""
 

@@ -1,19 +1,16 @@
 """What was reserved, what was charged, what was let go?"""
 
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import OWNED, SUMMARY_PART
-
-TRANSCRIBE_SHARE = f"(jobs.estimate_micros - jobs.estimate_micros / {SUMMARY_PART})"
-SUMMARIZE_SHARE = f"(jobs.estimate_micros / {SUMMARY_PART})"
+from focusflow.store.sql.jobs import OWNED
 
 _STANDING = """EXISTS (SELECT 1 FROM charges WHERE charges.job_id = jobs.id AND charges.step = '{step}'
                         AND charges.state = 'reserved')"""
 
 STILL_TO_RESERVE = f"""(
     CASE WHEN jobs.transcription_completed_at IS NOT NULL OR {_STANDING.format(step="transcribe")}
-         THEN 0 ELSE {TRANSCRIBE_SHARE} END
+         THEN 0 ELSE jobs.transcribe_micros END
     + CASE WHEN jobs.summarization_completed_at IS NOT NULL OR {_STANDING.format(step="summarize")}
-           THEN 0 ELSE {SUMMARIZE_SHARE} END)"""
+           THEN 0 ELSE jobs.summarize_micros END)"""
 """What claiming a job adds to the reserved money: NULL where it is unpriced, 0 where nothing is left to pay."""
 
 SPENT_SINCE = """
@@ -22,26 +19,26 @@ FROM charges WHERE reserved_at >= :day_start AND state <> 'released'
 """
 """A charge belongs to the day on which it was reserved, so that it counts once."""
 
-RESERVE_TRANSCRIPT = Query(f"""
+RESERVE_TRANSCRIPT = Query("""
 INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
-SELECT id, 'transcribe', 'reserved', {TRANSCRIBE_SHARE}, CAST(:now AS BIGINT) FROM jobs
+SELECT id, 'transcribe', 'reserved', jobs.transcribe_micros, CAST(:now AS BIGINT) FROM jobs
 WHERE id IN (SELECT value FROM json_each(:ids)) AND transcription_completed_at IS NULL
 ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
 """)
 
-RESERVE_SUMMARY = Query(f"""
+RESERVE_SUMMARY = Query("""
 INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
-SELECT id, 'summarize', 'reserved', {SUMMARIZE_SHARE}, CAST(:now AS BIGINT) FROM jobs
+SELECT id, 'summarize', 'reserved', jobs.summarize_micros, CAST(:now AS BIGINT) FROM jobs
 WHERE id IN (SELECT value FROM json_each(:ids)) AND summarization_completed_at IS NULL
 ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
 """)
 
 # a settlement is first made sure of a reservation, and then takes it: repeated with the same reference it does nothing
 # what was let go meanwhile counts as what it costs, or as its share of the estimate where nobody could say
-ENSURE_RESERVATION = Query(f"""
+ENSURE_RESERVATION = Query("""
 INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
 SELECT jobs.id, CAST(:step AS TEXT), 'reserved', COALESCE(CAST(:actual_micros AS BIGINT),
-    CASE CAST(:step AS TEXT) WHEN 'transcribe' THEN {TRANSCRIBE_SHARE} WHEN 'summarize' THEN {SUMMARIZE_SHARE} END),
+    CASE CAST(:step AS TEXT) WHEN 'transcribe' THEN jobs.transcribe_micros WHEN 'summarize' THEN jobs.summarize_micros END),
     CAST(:now AS BIGINT) FROM jobs
 WHERE jobs.id = :id AND NOT EXISTS (
     SELECT 1 FROM charges WHERE job_id = :id AND step = :step AND external_ref = :external_ref AND state = 'settled')

@@ -3,7 +3,6 @@
 from focusflow.domain.jobs import Mover, Status, Step
 from focusflow.store.database import Query
 from focusflow.store.sql.jobs import OWNED, RELEASE_CLAIM, beginnable, movable
-from focusflow.store.sql.ledger import SUMMARIZE_SHARE, TRANSCRIBE_SHARE
 
 _OURS = "id = :id AND claim_token = :token"
 
@@ -199,13 +198,13 @@ WHERE {_OURS} AND status IN {movable(Status.SKIPPED, Mover.STEP)} RETURNING stat
 
 MEASURED_FILE = Query(f"""
 UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :source, updated_at = :now,
-    estimate_micros = CAST(:estimate_micros AS BIGINT)
+    transcribe_micros = CAST(:transcribe_micros AS BIGINT), summarize_micros = CAST(:summarize_micros AS BIGINT)
 WHERE {_OURS} AND status IN {OWNED} RETURNING status
 """)
 
-RESERVE_AS_MEASURED = Query(f"""
+RESERVE_AS_MEASURED = Query("""
 UPDATE charges SET estimate_micros = (
-    SELECT CASE charges.step WHEN 'transcribe' THEN {TRANSCRIBE_SHARE} ELSE {SUMMARIZE_SHARE} END
+    SELECT CASE charges.step WHEN 'transcribe' THEN jobs.transcribe_micros ELSE jobs.summarize_micros END
     FROM jobs WHERE jobs.id = charges.job_id)
 WHERE job_id = :id AND state = 'reserved'
 """)
