@@ -38,6 +38,10 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The instant, aware and UTC."""
 
+    def monotonic(self) -> float:
+        """Seconds since some moment; what a person or NTP does to the clock on the wall does not change it."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Let *seconds* pass."""
 
@@ -429,8 +433,14 @@ class Queue(Protocol):
         """Extend the leases of those *claims* that still stand and return their jobs' ids. All others run out."""
         ...
 
-    async def reclaim_expired(self, *, now: datetime, max_rescues: int) -> Sequence[JobId]:
-        """Return jobs whose lease ran out to rest; one rescued more than *max_rescues* times fails instead."""
+    async def reclaim_expired(
+        self, *, now: datetime, max_rescues: int, no_lease_beyond: datetime | None = None
+    ) -> Sequence[JobId]:
+        """Return jobs whose lease ran out to rest; one rescued more than *max_rescues* times fails instead.
+
+        A lease that ends after *no_lease_beyond* is from a clock that was wrong, and as good as over.
+        """
+        ...
 
     async def requeue_due(self, *, now: datetime) -> int:
         """Move failed jobs whose retry is due back to discovered."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 import stamina
@@ -32,18 +31,18 @@ class SharedPause:
 
     def __init__(self, service: str, *, clock: Clock, policy: RetryPolicy) -> None:
         self._service, self._clock, self._policy = service, clock, policy
-        self._until: datetime | None = None
+        self._until: float | None = None  # by the monotonic clock: a minute is a minute, whatever is on the wall
 
     def remaining(self) -> float:
         """Seconds until the service may be asked again."""
-        return 0.0 if self._until is None else max(0.0, (self._until - self._clock.now()).total_seconds())
+        return 0.0 if self._until is None else max(0.0, self._until - self._clock.monotonic())
 
     def note(self, error: Exception) -> None:
         """Pause everyone if *error* says that the service wants it."""
         refused = isinstance(error, Held) and error.kind is HoldKind.RATE_LIMIT
         asked = error.retry_after if isinstance(error, Held | Transient) else None
         if refused or asked:
-            until = self._clock.now() + timedelta(seconds=asked or self._policy.default_pause)
+            until = self._clock.monotonic() + (asked or self._policy.default_pause)
             self._until = until if self._until is None else max(until, self._until)
 
     async def wait(self) -> None:

@@ -19,6 +19,8 @@ UNPRICED = (
     "set the price in the configuration, or remove the budget."
 )
 RESCUED_TOO_OFTEN = "Its worker fell silent again and again, so it is left alone: look at the log, then retry it."
+LONGEST_LEASE = timedelta(days=2)
+"""Twice as long as a lease can be configured to be."""
 INSTANCE_KEEPS = timedelta(hours=1)
 """An instance that has been silent for so long is forgotten."""
 
@@ -57,12 +59,17 @@ class QueuePart(Stored):
         (rows,) = await self._database.run([sql.HEARTBEAT(ids=ids, claims=standing, lease_until=lease_until)])
         return frozenset(JobId(row[0]) for row in rows)
 
-    async def reclaim_expired(self, *, now: datetime, max_rescues: int) -> Sequence[JobId]:
+    async def reclaim_expired(
+        self, *, now: datetime, max_rescues: int, no_lease_beyond: datetime | None = None
+    ) -> Sequence[JobId]:
+        beyond = no_lease_beyond or now + LONGEST_LEASE
         failed, rescued = Picked(0), Picked(1)
         results = await self._database.run(
             [
-                sql.FAIL_RESCUED_TOO_OFTEN(now=now, max_rescues=max_rescues, error=RESCUED_TOO_OFTEN),
-                sql.RESCUE(now=now),
+                sql.FAIL_RESCUED_TOO_OFTEN(
+                    now=now, max_rescues=max_rescues, error=RESCUED_TOO_OFTEN, no_lease_beyond=beyond
+                ),
+                sql.RESCUE(now=now, no_lease_beyond=beyond),
                 *_let_go(failed, "the worker fell silent", now),
                 *_let_go(rescued, "the worker fell silent", now),
                 log_picked(failed, RESCUED_TOO_OFTEN, level="error", now=now),

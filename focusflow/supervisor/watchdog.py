@@ -13,6 +13,9 @@ _log = structlog.get_logger(__name__)
 BEATS_PER_LEASE = 4
 """A lease is renewed so often before it runs out that a slow turn or two does no harm."""
 
+HONEST_LEASE = timedelta(hours=1)
+"""Longer ones, and longer than twice our own, are from a clock that was wrong. Other instances may have other leases."""
+
 
 class Watchdog:
     """Renews our leases, stops jobs we have lost, and takes back the jobs of the dead."""
@@ -42,7 +45,9 @@ class Watchdog:
         ours = await self._queue.heartbeat(beating, now=now, lease_until=now + self._lease)
         lost = self._processor.stop_lost([claim for claim in beating if claim.job.id not in ours])
         await self._queue.instance_seen(token, name=self._processor.name, now=now, details=self._details)
-        rescued = await self._queue.reclaim_expired(now=now, max_rescues=self._max_rescues)
+        rescued = await self._queue.reclaim_expired(
+            now=now, max_rescues=self._max_rescues, no_lease_beyond=now + max(2 * self._lease, HONEST_LEASE)
+        )
         for job_id in rescued:
             _log.warning("taken back from a worker that went silent", job=job_id)
         return f"{len(ours)} alive, {len(lost)} lost, {len(rescued)} taken back"

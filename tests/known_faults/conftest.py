@@ -55,6 +55,9 @@ class MachineClock:
     def now(self) -> datetime:
         return self.at + self.skew
 
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
     def unix(self) -> float:
         """The right time, as the services have it."""
         return self.at.timestamp()
@@ -76,6 +79,9 @@ class RealClock(MachineClock):
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.skew
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
     def unix(self) -> float:
         return time.time()

@@ -61,6 +61,9 @@ class FastClock:
     def now(self) -> datetime:
         return self.at
 
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
     def unix(self) -> float:
         return self.at.timestamp()
 

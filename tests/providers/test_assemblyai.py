@@ -41,6 +41,9 @@ class HandClock:
     def now(self) -> datetime:
         return self.at
 
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
     def unix(self) -> float:
         return self.at.timestamp()
 

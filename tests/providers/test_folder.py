@@ -28,6 +28,9 @@ class HandClock:
     def now(self) -> datetime:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
     async def sleep(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
         await anyio.lowlevel.checkpoint()

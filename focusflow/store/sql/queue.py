@@ -85,18 +85,21 @@ AND id || ' ' || claim_token IN (SELECT value FROM json_each(:claims))
 RETURNING id
 """)
 
+# a lease that ends later than any may was written by a clock that was wrong
+_GONE = "(lease_until < :now OR lease_until > :no_lease_beyond)"
+
 FAIL_RESCUED_TOO_OFTEN = Query(f"""
 UPDATE jobs SET status = 'failed', {RELEASE_CLAIM}, updated_at = :now, next_attempt_at = NULL,
     rescue_count = rescue_count + 1, error_message = :error, error_step = CASE
     WHEN transcription_completed_at IS NULL THEN 'transcribe'
     WHEN summarization_completed_at IS NULL THEN 'summarize' ELSE 'sync' END
-WHERE lease_until < :now AND status IN {movable(Status.FAILED, Mover.WATCHDOG)} AND rescue_count >= :max_rescues
+WHERE {_GONE} AND status IN {movable(Status.FAILED, Mover.WATCHDOG)} AND rescue_count >= :max_rescues
 RETURNING id, status
 """)
 
 RESCUE = Query(f"""
 UPDATE jobs SET status = 'discovered', {RELEASE_CLAIM}, updated_at = :now, rescue_count = rescue_count + 1
-WHERE lease_until < :now AND status IN {movable(Status.DISCOVERED, Mover.WATCHDOG)}
+WHERE {_GONE} AND status IN {movable(Status.DISCOVERED, Mover.WATCHDOG)}
 RETURNING id, status
 """)
 

@@ -1,5 +1,6 @@
 """What the Drive adapter's tests share: an emulated Drive on a real socket, and a source that reads it."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,9 @@ class JumpingClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self.offset)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.offset
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
