@@ -1,0 +1,80 @@
+"""How does the app behave towards its terminal when it crashes, is suspended, or loses it?"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import structlog
+from textual.app import App
+from textual.driver import Driver
+
+_log = structlog.get_logger(__name__)
+
+
+class GoodManners(App[Any]):
+    """An app that never prints a traceback, never waits for its terminal, and knows when the terminal is gone."""
+
+    in_tmux = False
+    """The terminal is a pane of tmux."""
+
+    on_terminal_gone: Callable[[], None] | None = None
+    """What happens when the terminal has hung up; None: the app ends."""
+
+    mistake: BaseException | None = None
+    """The exception that ended the app, if one did. Whoever runs the app raises it again, once the terminal is restored."""
+
+    lent = False
+    """Another program has the terminal: Ctrl-C is meant for that one."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.animation_level = "none"
+
+    def get_driver_class(self) -> type[Driver]:
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from focusflow.tui.driver import TerminalDriver
+
+        chosen = super().get_driver_class()
+        return TerminalDriver if chosen is LinuxDriver else chosen  # TEXTUAL_DRIVER may name another
+
+    def terminal_gone(self) -> None:
+        """The terminal has hung up."""
+        if self.on_terminal_gone is not None:
+            self.on_terminal_gone()
+        else:
+            self.exit(return_code=129)
+
+    # Textual prints a traceback with the values of local variables, secrets among them
+    def _fatal_error(self) -> None:
+        self.mistake = self.mistake or self._exception
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: Any) -> None:
+        """End the app; what went wrong is told by whoever runs it."""
+        self._fatal_error()
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Lend the terminal to another program for as long as the context lasts. Await its end, never block."""
+        self.lent = True
+        try:
+            with self.batch_update(), super().suspend():
+                yield
+        finally:
+            self.lent = False
+            self.refresh(layout=True)
+
+    async def lend_terminal(self, command: Sequence[str]) -> int:
+        """Run *command* with the terminal for its own and return its exit code; everything else goes on meanwhile.
+
+        Raises `OSError` when it cannot be started.
+        """
+        with self.suspend():
+            process = await anyio.open_process(command, stdin=None, stdout=None, stderr=None)
+            try:
+                return await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.terminate()
