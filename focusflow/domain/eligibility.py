@@ -15,12 +15,13 @@ import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from focusflow.domain.jobs import Direction
+from focusflow.domain.routing import LENGTH, TOLD_BY_SIDECAR, CallFacts, RoutingRule, route
 
-_LOGIC = 1
+_LOGIC = 2
 """Raise it when `refusal` changes its mind about the same rules: stored verdicts are then judged anew."""
 _WITHOUT_DIRECTION = frozenset({"mic"})
 
@@ -38,6 +39,10 @@ class Rules:
     max_age: timedelta | None = None
     not_before: datetime | None = None
     """An aware instant, shown in its own zone: only calls that began at it or later."""
+    routing: tuple[RoutingRule, ...] = ()
+    """The user's own rules, which come before these."""
+    zone: tzinfo = UTC
+    """Whose hours and weekdays `routing` means."""
 
 
 def refusal(
@@ -48,19 +53,40 @@ def refusal(
     call_at: datetime | None,
     rules: Rules,
     now: datetime,
+    contact_name: str | None = None,
+    contact_number: str | None = None,
     awaiting_sidecar: bool = False,
+    awaiting_length: bool = False,
 ) -> str | None:
     """Return why the rules refuse a call, as a phrase for a person; None if they do not. Instants are aware.
 
-    *awaiting_sidecar*: a direction that is unknown now may still be told, so it is not yet held against the call.
+    *awaiting_sidecar*: what is unknown now may still be told, so it is not yet held against the call. *awaiting_length*: only
+    its length may, by the file itself.
     """
     if not rules.enabled:
         return "automatic processing is switched off"
+    facts = CallFacts(
+        direction=direction,
+        call_type=call_type,
+        contact_name=contact_name,
+        contact_number=contact_number,
+        seconds=duration_seconds,
+        call_at=call_at,
+        open=TOLD_BY_SIDECAR if awaiting_sidecar else frozenset({LENGTH} if awaiting_length else ()),
+    )
+    found = route(facts, rules.routing, rules.zone)
+    general = _refused_in_general(facts, rules, awaiting_sidecar=awaiting_sidecar)
+    verdict = found.refusal or (None if found.then.process else general)
+    if any(not then.skip and (then.process or not general) for then in found.may_be):
+        verdict = None  # a rule that is still open may be the one that decides, and lets it pass
+    return verdict or _refused_time(call_at, rules, now)
+
+
+def _refused_in_general(facts: CallFacts, rules: Rules, *, awaiting_sidecar: bool) -> str | None:
     return (
-        _refused_type(call_type, rules)
-        or _refused_direction(direction, call_type, rules, awaiting_sidecar=awaiting_sidecar)
-        or _refused_duration(duration_seconds, rules)
-        or _refused_time(call_at, rules, now)
+        _refused_type(facts.call_type, rules)
+        or _refused_direction(facts.direction, facts.call_type, rules, awaiting_sidecar=awaiting_sidecar)
+        or _refused_duration(facts.seconds, rules)
     )
 
 
@@ -75,8 +101,25 @@ def fingerprint(rules: Rules) -> str:
         float(rules.min_duration_seconds),
         None if rules.max_age is None else rules.max_age.total_seconds(),
         None if rules.not_before is None else rules.not_before.astimezone(UTC).isoformat(),
+        [_rule_facts(rule) for rule in rules.routing],
+        str(rules.zone) if rules.routing else None,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _rule_facts(rule: RoutingRule) -> list[object]:
+    when, then = rule.when, rule.then
+    return [
+        when.directions and sorted(when.directions),
+        when.call_types and sorted(when.call_types),
+        when.contacts,
+        when.numbers,
+        when.min_seconds,
+        when.max_seconds,
+        when.weekdays and sorted(when.weekdays),
+        when.hours and [at.isoformat() for at in when.hours],
+        [then.skip, then.process, then.model, str(then.prompt), then.language, then.budget_exempt],
+    ]
 
 
 def owner_allowed(owners: Sequence[str], allow_list: Sequence[str], accept_ownerless: bool) -> bool:
