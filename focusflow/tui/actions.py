@@ -1,0 +1,273 @@
+"""What can a person do on the screen, by which keys, in which words, and when?
+
+One registry: the keys, the footer, the help, the palette and the names of the commands derive from it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from textual.binding import Binding
+
+from focusflow.domain.jobs import WORKING, Job, Status
+from focusflow.ports import ControlState
+from focusflow.tui import words
+
+
+class Group(StrEnum):
+    """Where an action stands in the help."""
+
+    MOVE = "Move"
+    LOOK = "Look"
+    CALL = "This call, or those marked"
+    WORK = "All the work"
+    MONEY = "Money"
+    SCREEN = "Screen"
+    DETAIL = "In the panes of a call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the keys are meant for at this moment."""
+
+    job: Job | None = None
+    """Of the selected call."""
+    marked: int = 0
+    control: ControlState = field(default_factory=ControlState)
+    in_flight: int = 0
+    failed: int = 0
+    older: int = 0
+    """Calls that were there before the first start and wait for a word."""
+    detail: bool = False
+    """The panes of a call are open and have the keyboard."""
+    monitor: bool = False
+    read_only: bool = False
+    searching: bool = False
+
+
+Condition = Callable[[Context], bool]
+
+
+def _always(_: Context) -> bool:
+    return True
+
+
+def _a_call(context: Context) -> bool:
+    return context.job is not None or context.marked > 0
+
+
+def _status(*statuses: Status) -> Condition:
+    return lambda context: context.marked > 0 or (context.job is not None and context.job.status in statuses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing a person can do."""
+
+    id: str
+    keys: str
+    """Comma separated, as Textual names them; the first one is shown."""
+    word: str
+    """For the footer: one or two words."""
+    help: str
+    """A sentence for the help and the palette."""
+    group: Group
+    when: Condition = _always
+    verb: str | None = None
+    """The command that does the same: `focusflow retry`."""
+    asks: bool = False
+    """It costs money or cannot be undone, so it asks once."""
+    writes: bool = True
+    """It changes something in the database; not offered when that is read only."""
+    footer: int = 0
+    """How much it is worth in the footer; 0: not shown there."""
+
+
+_FINISHED = (Status.COMPLETED,)
+
+ACTIONS: tuple[Action, ...] = (
+    Action(id="down", keys="j,down", word="down", help="Next call", group=Group.MOVE, writes=False),
+    Action(id="up", keys="k,up", word="up", help="Previous call", group=Group.MOVE, writes=False),
+    Action(id="page_down", keys="pagedown,ctrl+d,ctrl+f", word="page", help="A page down", group=Group.MOVE,
+           writes=False),
+    Action(id="page_up", keys="pageup,ctrl+u", word="page", help="A page up", group=Group.MOVE, writes=False),
+    Action(id="first", keys="g,home", word="first", help="First call of the list", group=Group.MOVE, writes=False),
+    Action(id="last", keys="G,end", word="last", help="Last call of the list", group=Group.MOVE, writes=False),
+    Action(id="next_failed", keys="e", word="next failure", help="Next call that failed", group=Group.MOVE,
+           writes=False),
+    Action(id="open", keys="enter,l,right", word="open", help="Open the call: log, transcript, summary, steps, details",
+           group=Group.LOOK, when=lambda c: c.job is not None, verb="jobs show", writes=False, footer=90),
+    Action(id="close", keys="escape,h,left", word="back", help="Back; or drop the marks, the search, the filter",
+           group=Group.LOOK, writes=False),
+    Action(id="search", keys="slash", word="search", help="Search contact, number, transcript and summary",
+           group=Group.LOOK, verb="jobs list --search", writes=False, footer=60),
+    Action(id="filter", keys="f", word="filter", help="Show only calls of the next status; 1 to 9 choose one, 0 all",
+           group=Group.LOOK, verb="jobs list --status", writes=False, footer=40),
+    Action(id="sort", keys="s", word="sort", help="Sort by time, contact, length or cost", group=Group.LOOK,
+           writes=False, footer=35),
+    Action(id="reverse", keys="S", word="reverse", help="Turn the order round", group=Group.LOOK, writes=False),
+    Action(id="mark", keys="space", word="mark", help="Mark the call; keys for a call then mean all that are marked",
+           group=Group.LOOK, when=lambda c: c.job is not None, writes=False, footer=30),
+    Action(id="mark_range", keys="v", word="mark to here", help="Mark every call from the last mark to this one",
+           group=Group.LOOK, when=lambda c: c.job is not None, writes=False),
+    Action(id="retry", keys="r", word="retry", help="Try a failed call again; says what it costs, if anything",
+           group=Group.CALL, when=_status(Status.FAILED), verb="retry", footer=95),
+    Action(id="retry_all", keys="R", word="retry all", help="Try every failed call again", group=Group.CALL,
+           when=lambda c: c.failed > 0, verb="retry --all", asks=True, footer=25),
+    Action(id="process", keys="n", word="do now", help="Do this call now, whatever the rules say", group=Group.CALL,
+           when=_status(Status.DISCOVERED, Status.FAILED, Status.SKIPPED), verb="process", footer=80),
+    Action(id="cancel", keys="c", word="cancel", help="Stop work on this call; what is paid for stays",
+           group=Group.CALL, when=_status(*WORKING), verb="cancel", footer=85),
+    Action(id="skip", keys="x", word="skip", help="Do not do this call; again: do it after all", group=Group.CALL,
+           when=_status(Status.DISCOVERED, Status.FAILED, Status.SKIPPED), verb="skip", footer=70),
+    Action(id="resummarise", keys="m", word="summarise again", help="Write the summary anew (cheap)",
+           group=Group.CALL, when=_status(*_FINISHED), verb="process --from summarize", asks=True, footer=45),
+    Action(id="resync", keys="N", word="sync again", help="Bring the call to Notion again (free)", group=Group.CALL,
+           when=_status(*_FINISHED), verb="process --from sync", footer=50),
+    Action(id="retranscribe", keys="T", word="transcribe again", help="Transcribe the recording anew (dear)",
+           group=Group.CALL, when=_status(Status.COMPLETED, Status.FAILED), verb="process --from transcribe",
+           asks=True),
+    Action(id="copy", keys="y", word="copy", help="Copy the call's main facts and its link", group=Group.CALL,
+           when=_a_call, writes=False, footer=20),
+    Action(id="save", keys="w", word="save", help="Save the call, its transcript and its summary to a file",
+           group=Group.CALL, when=_a_call, verb="jobs export", writes=False, footer=10),
+    Action(id="pause", keys="p", word="pause",
+           help="Pause: nothing new is started; again: what runs goes back to the queue; at rest: go on",
+           group=Group.WORK, verb="pause", footer=75),
+    Action(id="resume", keys="P", word="resume", help="Go on after a pause", group=Group.WORK,
+           when=lambda c: c.control.paused, verb="resume", footer=78),
+    Action(id="discover", keys="d", word="look for calls", help="Look for new recordings now", group=Group.WORK,
+           verb="discover", footer=28),
+    Action(id="more", keys="plus,equals_sign", word="more at once", help="One more call at the same time",
+           group=Group.WORK, verb="capacity"),
+    Action(id="fewer", keys="minus", word="fewer at once", help="One call fewer at the same time", group=Group.WORK,
+           verb="capacity"),
+    Action(id="backlog", keys="b", word="older calls", help="Do the calls that were there before the first start",
+           group=Group.WORK, when=lambda c: c.older > 0, verb="plan", asks=True, footer=88),
+    Action(id="budget", keys="B,dollar_sign", word="budget",
+           help="Budget: raise today's, let this call through, lift it until midnight, stop all spending, undo",
+           group=Group.MONEY, verb="budget", asks=True, footer=55),
+    Action(id="log_level", keys="L", word="log level", help="How much is written to the log file",
+           group=Group.SCREEN, when=lambda c: not c.monitor, writes=False),
+    Action(id="theme", keys="t", word="theme", help="Next theme", group=Group.SCREEN, writes=False),
+    Action(id="mouse", keys="M", word="mouse", help="Mouse on or off; off leaves selecting to the terminal",
+           group=Group.SCREEN, writes=False),
+    Action(id="redraw", keys="ctrl+l", word="redraw", help="Read everything again and draw the screen anew",
+           group=Group.SCREEN, writes=False),
+    Action(id="palette", keys="colon,ctrl+p", word="commands", help="Find and run any of these by name",
+           group=Group.SCREEN, writes=False),
+    Action(id="help", keys="question_mark,f1", word="help", help="This page", group=Group.SCREEN, writes=False,
+           footer=99),
+    Action(id="quit", keys="q,ctrl+q,ctrl+c", word="quit",
+           help="Quit; with work in flight it asks whether to wait, to hand it back or to go on without a screen",
+           group=Group.SCREEN, writes=False, footer=98),
+)  # fmt: skip
+
+FILTER_KEYS = "0123456789"
+
+
+def in_force(context: Context, actions: Iterable[Action] = ACTIONS) -> list[Action]:
+    """Return the actions that apply now."""
+    return [action for action in actions if applies(action, context)]
+
+
+def applies(action: Action, context: Context) -> bool:
+    """Say whether an action means something now."""
+    return not (action.writes and context.read_only) and action.when(context)
+
+
+def word_for(action: Action, context: Context) -> str:
+    """Return the footer's word, which follows what the key would do."""
+    job = context.job
+    if action.id == "pause" and context.control.paused:
+        return "hand back" if context.in_flight else "go on"
+    if action.id == "skip" and job is not None and not context.marked and job.status is Status.SKIPPED:
+        return "do after all"
+    if context.marked and action.group is Group.CALL and action.id != "retry_all":
+        return f"{action.word} {context.marked}"
+    return action.word
+
+
+# --------------------------------------------------------------------------------------------------------------- keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keymap:
+    """Which keys do what, with the user's wishes in it where they are possible."""
+
+    keys: Mapping[str, tuple[str, ...]]
+    """Keys by action id."""
+    problems: tuple[str, ...]
+    """Sentences for the user about wishes that were not followed."""
+
+    def of(self, action: Action) -> tuple[str, ...]:
+        return self.keys[action.id]
+
+
+def keymap(wishes: Mapping[str, str], actions: Iterable[Action] = ACTIONS) -> Keymap:
+    """Put the user's keys over the built-in ones; one that is taken or unknown is named and not followed."""
+    table = {action.id: _split(action.keys) for action in actions}
+    asked = {name: _split(keys) for name, keys in wishes.items()}
+    problems = [f"keys.{name}: there is no such action; `?` shows their names." for name in asked if name not in table]
+    wanted = {name: keys for name, keys in asked.items() if name in table and keys}
+    problems += [f"keys.{name}: no key is named." for name, keys in asked.items() if name in table and not keys]
+    taken = {key: name for name, keys in table.items() if name not in wanted for key in keys}
+    taken |= dict.fromkeys(FILTER_KEYS, "filter")
+    for name, keys in wanted.items():
+        clashes = [key for key in keys if taken.get(key, name) != name]
+        problems += [f"keys.{name}: {shown(key)} already means {taken[key]}; it was left so." for key in clashes]
+        free = tuple(key for key in keys if key not in clashes)
+        table[name] = free or tuple(key for key in table[name] if taken.get(key, name) == name)
+        taken |= dict.fromkeys(table[name], name)
+    return Keymap(keys=table, problems=tuple(problems))
+
+
+def _split(keys: str) -> tuple[str, ...]:
+    return tuple(key.strip() for key in keys.split(",") if key.strip())
+
+
+def bindings(actions: Iterable[Action] = ACTIONS) -> list[Binding]:
+    """Return the built-in keys for Textual; `App.set_keymap` then moves them by id."""
+    return [
+        Binding(action.keys, f"app.do('{action.id}')", action.word, show=False, id=action.id, tooltip=action.help)
+        for action in actions
+    ]
+
+
+_KEY_NAMES = {
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "dollar_sign": "$",
+    "escape": "Esc",
+    "enter": "Enter",
+    "space": "Space",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "home": "Home",
+    "end": "End",
+    "up": "Up",
+    "down": "Down",
+    "left": "Left",
+    "right": "Right",
+    "tab": "Tab",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
+
+
+def shown(key: str) -> str:
+    """Return a key as people write it: `?`, `Ctrl-P`, `PgDn`."""
+    if key.startswith("ctrl+"):
+        return f"Ctrl-{key[5:].upper()}"
+    return _KEY_NAMES.get(key, key.upper() if len(key) > 1 else key)
+
+
+def price_words(micros: int, unpriced: int) -> str:
+    """Return a price with what is missing in it: `$0.12`, `$0.12 and 2 calls without a price`."""
+    if not unpriced:
+        return words.usd(micros)
+    return f"{words.usd(micros)} and {words.many(unpriced, 'call')} without a price"

@@ -1,0 +1,142 @@
+"""What does the first line say: is it running, which services answer, when does it look next?"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from textual import events
+
+from focusflow.domain.jobs import WORKING
+from focusflow.events import LoopTicked, ServiceChanged, ServiceState
+from focusflow.ports import BudgetWindow, Purse, Stats
+from focusflow.tui import words
+from focusflow.tui.band import Band, Part, line
+from focusflow.tui.facts import Engine, Facts
+from focusflow.tui.live import Live
+from focusflow.tui.plain import plain
+
+BROKEN_AFTER = 3
+"""So many failures of a loop in a row are shown as broken rather than as a hiccup."""
+WIDE = 110
+
+_LAMPS = {
+    ServiceState.OK: ("ok", "$text-success"),
+    ServiceState.SLOW: ("slow", "$text-warning"),
+    ServiceState.LIMITED: ("limited", "$text-warning"),
+    ServiceState.BROKEN: ("broken", "bold $text-error"),
+}
+
+_LOOPS = {"discovery": "looks for calls", "processor": "starts calls"}
+
+
+class Header(Band):
+    """The first line of the screen."""
+
+    def __init__(self, facts: Facts, live: Live, engine: Engine | None) -> None:
+        super().__init__(id="header")
+        self._facts, self._live, self._engine = facts, live, engine
+        self._symbols = words.symbols(facts.ascii)
+
+    def redraw(self) -> None:
+        width = self.size.width
+        left: list[Part] = [(" FocusFlow ", "bold $text-primary"), *self._state(), ("  ", "")]
+        for lamp in self._lamps(wide=width >= WIDE):
+            left += [*lamp, ("  ", "")]
+        self.say(line(left, [*self._turns(width), (" ", "")], width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.redraw()
+
+    # ---------------------------------------------------------------------------------------------------------- state
+
+    def _state(self) -> list[Part]:
+        word, style = state(self._live, self._facts, self._engine)
+        return [(f" {word} ", style)]
+
+    def _lamps(self, *, wide: bool) -> Iterator[list[Part]]:
+        names = [*self._facts.services, *(name for name in self._live.services if name not in self._facts.services)]
+        for name in names:
+            yield self._service(name, self._live.services.get(name), wide=wide)
+        for tick in self._live.loops.values():
+            if tick.error is not None:
+                yield [
+                    (_loop_words(tick), "$text-error" if tick.failures_in_a_row >= BROKEN_AFTER else "$text-warning")
+                ]
+
+    def _service(self, name: str, seen: ServiceChanged | None, *, wide: bool) -> list[Part]:
+        if seen is None:
+            return [(f"{self._symbols.todo} ", "$text-muted"), (plain(name), "$text-muted")]
+        word, style = _LAMPS[seen.state]
+        if seen.state is ServiceState.OK:
+            return [(f"{self._symbols.lamp} ", style), (plain(name), "")]
+        if seen.until is not None:
+            word += f" until {words.until(seen.until, self._facts.clock.now(), self._facts.budgets.zone)}"
+        return [(f"{self._symbols.failed if seen.state is ServiceState.BROKEN else self._symbols.waiting} ", style),
+                (f"{plain(name)} {word}", style)]  # fmt: skip
+
+    def _turns(self, width: int) -> list[Part]:
+        if self._facts.demo and self._engine is None:
+            return []
+        turns = self._engine.next_turns() if self._engine else {}
+        now = self._facts.clock.now()
+        if width < WIDE:
+            soonest = turns.get("discovery")
+            return [(f"looks in {_soon(soonest, now)}", "$text-muted")] if soonest else []
+        parts = [f"{said} in {_soon(turns[name], now)}" for name, said in _LOOPS.items() if name in turns]
+        return [(f" {self._symbols.dot} ".join(parts), "$text-muted")] if parts else []
+
+
+def _soon(at: datetime, now: datetime) -> str:
+    said = words.minutes(at, now)
+    return "1 min" if said == "now" else said
+
+
+def _loop_words(tick: LoopTicked) -> str:
+    again = f" ({tick.failures_in_a_row} times)" if tick.failures_in_a_row > 1 else ""
+    return f"{tick.loop} failed{again}"
+
+
+def state(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]:
+    """Return what the product does as a whole, in a word or two, and its style."""
+    stats, purse = live.stats, live.purse
+    if facts.first_start:
+        return "not set up", "$text-warning reverse"
+    if live.trouble:
+        return "no database", "$text-error reverse"
+    if stats is None:
+        return "starting", "$text-muted"
+    if engine is not None and engine.draining:
+        return "draining", "$text-warning reverse"
+    if stats.control.paused:
+        return _paused(stats), "$text-warning reverse"
+    if purse is not None and purse.stopped_until is not None:
+        return "spending stopped", "$text-error reverse"
+    if purse is not None and over(purse) is not None:
+        return "over budget", "$text-error reverse"
+    if facts.read_only:
+        return "read only", "$text-warning reverse"
+    return _working(facts, engine)
+
+
+def _paused(stats: Stats) -> str:
+    working = sum(stats.counts.get(status, 0) for status in WORKING)
+    return f"paused, {working} finishing" if working else "paused"
+
+
+def _working(facts: Facts, engine: Engine | None) -> tuple[str, str]:
+    if engine is None:
+        where = f" of {plain(facts.worker)}" if facts.worker else ""
+        return f"monitor{where}", "$text-accent reverse"
+    return ("demo" if facts.demo else "running"), "$text-success reverse"
+
+
+def over(purse: Purse) -> BudgetWindow | None:
+    """Return the first budget that has nothing left, if any has."""
+    return next((window for window in purse.windows if used(window) >= 100), None)
+
+
+def used(window: BudgetWindow) -> int:
+    """Return how much of a budget is spent or reserved, in per cent; 0 without a limit."""
+    if window.limit_micros is None:
+        return 0
+    gone = window.settled_micros + window.reserved_micros
+    return 100 if window.limit_micros <= 0 else gone * 100 // window.limit_micros

@@ -1,0 +1,149 @@
+"""What has been spent, what is left, and what would the waiting calls cost?"""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.content import Content
+
+from focusflow.domain.budgets import Period
+from focusflow.ports import BudgetWindow, Purse
+from focusflow.tui import words
+from focusflow.tui.band import Band, Part, line
+from focusflow.tui.facts import Facts
+from focusflow.tui.header import used
+from focusflow.tui.words import Symbols
+
+WARN = 80
+FULL = 100
+SPARK_DAYS = 30
+
+_PERIODS = {Period.DAY: "today", Period.WEEK: "this week", Period.MONTH: "this month"}
+
+
+def level(per_cent: int) -> str:
+    """Return the colour of a share of a budget."""
+    if per_cent >= FULL:
+        return "bold $text-error"
+    return "$text-warning" if per_cent >= WARN else "$text-success"
+
+
+def verdict(per_cent: int) -> str:
+    """Return in words what the colour says."""
+    if per_cent >= FULL:
+        return "used up"
+    return "nearly used up" if per_cent >= WARN else ""
+
+
+def bar(window: BudgetWindow, width: int, signs: Symbols) -> list[Part]:
+    """Return a still bar: spent, reserved, left."""
+    limit = window.limit_micros or 0
+    if limit <= 0:
+        return [(signs.full * width, level(FULL))]
+    spent = min(width, window.settled_micros * width // limit)
+    reserved = min(width - spent, -(-window.reserved_micros * width // limit))
+    style = level(used(window))
+    return [
+        (signs.full * spent, style),
+        (signs.reserved * reserved, style),
+        (signs.empty * (width - spent - reserved), "$text-muted"),
+    ]
+
+
+def sparkline(values: Sequence[int], signs: Symbols) -> str:
+    """Return one sign a day; a day on which nothing was spent is the lowest."""
+    most = max(values, default=0)
+    top = len(signs.spark) - 1
+    return "".join(signs.spark[0 if not most else -(-value * top // most)] for value in values)
+
+
+class MoneyBand(Band):
+    """Two lines about money."""
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(id="money")
+        self._facts = facts
+        self._symbols = words.symbols(facts.ascii)
+        self._purse: Purse | None = None
+
+    def show(self, purse: Purse | None) -> None:
+        self._purse = purse
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        purse, width = self._purse, self.size.width
+        if purse is None or not width:
+            return
+        first = line(self._today(purse, width), self._jobs(purse), width)
+        second = line(self._other(purse), self._days(purse, width), width)
+        self.say(Content.assemble(first, "\n", second))
+
+    def _today(self, purse: Purse, width: int) -> list[Part]:
+        day = next(window for window in purse.windows if window.period is Period.DAY)
+        spent = words.cents(day.settled_micros)
+        parts: list[Part] = [(" today ", "$text-muted"), (spent, "bold")]
+        if day.reserved_micros:
+            parts.append((f" + {words.cents(day.reserved_micros)} reserved", "$text-muted"))
+        if purse.stopped_until is not None:
+            return [*parts, (f"  all spending is stopped until {self._until(purse)}", "bold $text-error")]
+        if day.limit_micros is None:
+            return [*parts, (" of no limit", "$text-muted"), *self._others(purse)]
+        share = used(day)
+        parts += [(f" of {words.cents(day.limit_micros)} ", ""), *bar(day, _bar_width(width), self._symbols)]
+        parts += [(f" {share} % {verdict(share)}".rstrip(), level(share))]
+        return [*parts, *self._exceptions(purse, day), *self._others(purse)]
+
+    def _until(self, purse: Purse) -> str:
+        assert purse.stopped_until is not None
+        return words.until(purse.stopped_until, self._facts.clock.now(), self._facts.budgets.zone)
+
+    def _exceptions(self, purse: Purse, day: BudgetWindow) -> list[Part]:
+        if day.limit_micros != day.configured_micros:
+            before = "no limit" if day.configured_micros is None else words.cents(day.configured_micros)
+            return [(f" (set: {before})", "$text-muted")]
+        return []
+
+    def _others(self, purse: Purse) -> list[Part]:
+        """Return the week's and the month's budgets where they are nearly gone."""
+        tight = [window for window in purse.windows if window.period is not Period.DAY and used(window) >= WARN]
+        return [
+            (f"  {_PERIODS[window.period]} {used(window)} % {verdict(used(window))}", level(used(window)))
+            for window in tight
+        ]
+
+    def _jobs(self, purse: Purse) -> list[Part]:
+        if purse.jobs_cap is None:
+            return [(f"{words.many(purse.jobs_today, 'call')} today ", "$text-muted")]
+        full = purse.jobs_today >= purse.jobs_cap
+        style = "bold $text-error" if full else "$text-muted"
+        return [(f"{purse.jobs_today} of {words.many(purse.jobs_cap, 'call')} today ", style)]
+
+    def _other(self, purse: Purse) -> list[Part]:
+        month = next(window for window in purse.windows if window.period is Period.MONTH)
+        dot = f" {self._symbols.dot} "
+        parts: list[Part] = [(" month ", "$text-muted"), (words.cents(month.settled_micros), "")]
+        if month.limit_micros is not None:
+            parts.append((f" of {words.cents(month.limit_micros)}", "$text-muted"))
+        if purse.unpriced:
+            parts.append((f" + {purse.unpriced} unpriced", "$text-warning"))
+        parts += [(f"{dot}backlog ", "$text-muted"), *self._backlog(purse)]
+        if purse.saved_micros:
+            parts += [(f"{dot}saved ", "$text-muted"), (words.cents(purse.saved_micros), "$text-success")]
+        return parts
+
+    def _backlog(self, purse: Purse) -> list[Part]:
+        backlog = purse.backlog
+        if not backlog.calls:
+            return [("none", "$text-muted")]
+        more = f" + {backlog.unpriced} unpriced" if backlog.unpriced else ""
+        return [(f"{words.many(backlog.calls, 'call')}, {words.cents(backlog.micros)}{more}", "")]
+
+    def _days(self, purse: Purse, width: int) -> list[Part]:
+        days = purse.daily[-SPARK_DAYS if width >= 100 else -14 :]
+        return [(f"{len(days)} days ", "$text-muted"), (sparkline(days, self._symbols), "$text-primary"), (" ", "")]
+
+
+def _bar_width(width: int) -> int:
+    return 10 if width < 100 else 20 if width < 160 else 30

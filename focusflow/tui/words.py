@@ -1,0 +1,270 @@
+"""How are times, lengths, money and states said on a screen of any width?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from rich.cells import cell_len, set_cell_size
+
+from focusflow.domain.jobs import WORKING, Direction, Job, Status, Step
+from focusflow.domain.money import format_usd
+from focusflow.ports import Delivery, JobRow
+from focusflow.tui.plain import plain
+
+STATUS_WORDS: Mapping[Status, str] = {status: str(status) for status in Status}
+
+STEP_WORDS: Mapping[Step, str] = {
+    Step.DOWNLOAD: "download",
+    Step.TRANSCRIBE: "transcribe",
+    Step.SUMMARIZE: "summarise",
+    Step.SYNC: "Notion",
+}
+
+DIRECTION_WORDS: Mapping[Direction, str] = {
+    Direction.INCOMING: "in",
+    Direction.OUTGOING: "out",
+    Direction.CONFERENCE: "conf",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbols:
+    """The few signs that the screen draws, each with a word beside it where there is room."""
+
+    done: str = "●"
+    running: str = "◐"
+    todo: str = "○"
+    failed: str = "✗"
+    waiting: str = "‖"
+    mark: str = "▌"
+    cursor: str = "›"
+    lamp: str = "●"
+    full: str = "█"
+    reserved: str = "▒"
+    empty: str = "░"
+    ellipsis: str = "…"
+    dot: str = "·"
+    up: str = "↑"
+    down: str = "↓"
+    spark: str = "▁▂▃▄▅▆▇█"
+
+
+UNICODE = Symbols()
+ASCII = Symbols(
+    done="#",
+    running=">",
+    todo=".",
+    failed="x",
+    waiting="=",
+    mark="*",
+    cursor=">",
+    lamp="*",
+    full="#",
+    reserved="+",
+    empty=".",
+    ellipsis="~",
+    dot="-",
+    up="^",
+    down="v",
+    spark="_.,-=+*#",
+)
+
+
+def symbols(ascii_only: bool) -> Symbols:
+    """Return the signs this terminal can draw."""
+    return ASCII if ascii_only else UNICODE
+
+
+# ------------------------------------------------------------------------------------------------------------- width
+
+
+@lru_cache(8_192)
+def fit(text: str, width: int, *, right: bool = False, ellipsis: str = "…") -> str:
+    """Return *text* in exactly *width* cells: padded, or cut and ended by an ellipsis. Wide letters are never halved."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        text = set_cell_size(text, width - 1).rstrip() + ellipsis
+        length = cell_len(text)
+    blanks = " " * (width - length)
+    return blanks + text if right else text + blanks
+
+
+def elide(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """Return *text*, at most *width* cells of it, without padding."""
+    return fit(text, width, ellipsis=ellipsis).rstrip() if cell_len(text) > width else text
+
+
+# ------------------------------------------------------------------------------------------------------------- times
+
+
+def moment(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    """Return an instant in at most twelve cells: `14:05` today, `Mon 14:05` this week, `23 Oct 14:05`, `23 Oct 2024`."""
+    if at is None:
+        return "no time"
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    if timedelta() < today - local.date() < timedelta(days=7):
+        return f"{local:%a %H:%M}"
+    if local.year == today.year:
+        return f"{local.day:>2} {local:%b %H:%M}"
+    return f"{local.day:>2} {local:%b %Y}"
+
+
+def until(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """Return when something ends: `14:05`, `Tue 0:00`, `1 Dec`."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    if local.date() == today + timedelta(days=1) and (local.hour, local.minute) == (0, 0):
+        return "midnight"
+    if timedelta() < local.date() - today < timedelta(days=7):
+        return f"{local:%a %H:%M}"
+    return f"{local.day} {local:%b}"
+
+
+def minutes(at: datetime | None, now: datetime) -> str:
+    """Return how far away an instant is, in whole minutes: `now`, `1 min`, `2 h 05`, `3 days`. Never seconds."""
+    if at is None:
+        return "?"
+    seconds = (at - now).total_seconds()
+    if seconds <= 5:
+        return "now"
+    return span(-(-seconds // 60) * 60)
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in words: `under 1 min`, `12 min`, `2 h 05`, `3 days`."""
+    whole = int(seconds // 60)
+    if whole < 1:
+        return "under 1 min"
+    if whole < 60:
+        return f"{whole} min"
+    if whole < 48 * 60:
+        return f"{whole // 60} h {whole % 60:02d}"
+    return f"{whole // 1440} days"
+
+
+def length(seconds: float | None) -> str:
+    """Return how long a call is: `0:07`, `12:05`, `1:03:15`; nothing where it is unknown."""
+    if seconds is None:
+        return ""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3_600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+# ------------------------------------------------------------------------------------------------------------- money
+
+
+def usd(micros: int | None) -> str:
+    """Return an amount for people; what has no price says so."""
+    return "unpriced" if micros is None else format_usd(micros)
+
+
+def cents(micros: int) -> str:
+    """Return an amount in cents, for totals: `$1.20`; less than half a cent keeps its digits."""
+    if 0 < abs(micros) < 5_000 or micros < 0:
+        return format_usd(micros)
+    whole = (micros + 5_000) // 10_000
+    return f"${whole // 100:,}.{whole % 100:02d}"
+
+
+def price(job: Job) -> str:
+    """Return what a call cost, or what it is expected to: `$0.03`, `~$0.02`, `unpriced`."""
+    if job.cost_micros or job.status is Status.COMPLETED:
+        return usd(job.cost_micros)
+    return "unpriced" if job.estimate_micros is None else f"~{usd(job.estimate_micros)}"
+
+
+def many(count: int, one: str, several: str | None = None) -> str:
+    """Return a number with its word: `1 call`, `1,204 calls`."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+# -------------------------------------------------------------------------------------------------------------- calls
+
+
+def contact(job: Job) -> str:
+    """Return who was on the phone: the name, else the number, else the file's name."""
+    return plain(job.contact_name or job.contact_number or job.file_name)
+
+
+def notion(row: JobRow) -> Delivery | None:
+    return next((delivery for delivery in row.deliveries if delivery.sink == "notion"), None)
+
+
+def held(job: Job) -> bool:
+    """Say whether the call waits for something and comes back by itself."""
+    return job.status is Status.DISCOVERED and job.hold_kind is not None
+
+
+def status(row: JobRow) -> str:
+    """Return where a call stands, in one or two words."""
+    job = row.job
+    if held(job):
+        return "waiting"
+    if job.status is Status.COMPLETED and any(delivery.error for delivery in row.deliveries):
+        return "not synced"
+    return STATUS_WORDS[job.status]
+
+
+def sentence(row: JobRow, now: datetime, zone: ZoneInfo) -> str:
+    """Return one line that says what happened to a call and what comes next."""
+    job = row.job
+    if job.status is Status.FAILED:
+        return _failure(job, now, zone)
+    if held(job):
+        back = f" It comes back {_when(job.next_attempt_at, now, zone)}." if job.next_attempt_at else ""
+        return f"Waiting: {_closed(plain(job.hold_reason or job.hold_kind or ''))}{back}"
+    if job.status is Status.SKIPPED:
+        return f"Skipped: {_closed(plain(job.skip_reason or 'no reason was kept'))} Press x to do it after all."
+    if job.status is Status.DISCOVERED:
+        return _found(job, now, zone)
+    if job.status in WORKING:
+        return f"{STATUS_WORDS[job.status].capitalize()} on {plain(job.claimed_by or 'a worker')}."
+    return _completed(row, now, zone)
+
+
+def _failure(job: Job, now: datetime, zone: ZoneInfo) -> str:
+    where = f"Failed at {STEP_WORDS[job.error_step]}: " if job.error_step else "Failed: "
+    what = _closed(plain(job.error_message or "no reason was kept"))
+    if job.next_attempt_at is not None:
+        return f"{where}{what} Tried again {_when(job.next_attempt_at, now, zone)}; r tries now."
+    return f"{where}{what} Press r to try again."
+
+
+def _found(job: Job, now: datetime, zone: ZoneInfo) -> str:
+    if job.next_attempt_at is not None and job.next_attempt_at > now:
+        return f"Tried again {_when(job.next_attempt_at, now, zone)}."
+    if job.duration_seconds is None:
+        return "Found; its length is not known yet, so it waits for the recorder's details."
+    return "Found; it is next when a place is free."
+
+
+def _completed(row: JobRow, now: datetime, zone: ZoneInfo) -> str:
+    broken = next((delivery for delivery in row.deliveries if delivery.error), None)
+    if broken is not None:
+        again = f" Tried again {_when(broken.next_attempt_at, now, zone)}." if broken.next_attempt_at else ""
+        return f"Not synced to {broken.sink}: {_closed(plain(broken.error or ''))}{again} Press N to sync now."
+    title = plain(row.job.title or "")
+    done = f"Completed {moment(row.job.completed_at, now, zone)}" if row.job.completed_at else "Completed"
+    return f"{title} {UNICODE.dot} {done}" if title else f"{done}."
+
+
+def _when(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    if at is None or at <= now:
+        return "at the next turn"
+    if at - now < timedelta(hours=2):
+        return f"in {minutes(at, now)}"
+    return f"at {until(at, now, zone)}"
+
+
+def _closed(text: str) -> str:
+    """Return *text* with a full stop, if it has none."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
