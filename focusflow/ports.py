@@ -448,6 +448,10 @@ class Queue(Protocol):
     async def next_due_at(self, *, now: datetime) -> datetime | None:
         """The earliest instant after *now* at which a waiting or failed job comes back by itself; None: none does."""
 
+    async def minute_is_full(self, *, max_jobs: int, now: datetime) -> bool:
+        """Say whether *max_jobs* or more were begun within the last minute, and another is due."""
+        ...
+
     async def instance_seen(self, token: str, *, name: str, now: datetime, details: Mapping[str, str]) -> None: ...
 
     async def instance_gone(self, token: str) -> None: ...
@@ -603,6 +607,10 @@ class JobRecord(Protocol):
         now: datetime,
     ) -> None:
         """Store the length read from the file, and make what is reserved follow the estimate for it."""
+
+    async def next_delivery_at(self) -> datetime | None:
+        """When a completed call's sink is next tried again by itself, perhaps overdue; None: never."""
+        ...
 
     async def take_due_deliveries(
         self, *, limit: int, now: datetime, again_at: datetime

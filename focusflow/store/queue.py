@@ -91,6 +91,11 @@ class QueuePart(Stored):
         (rows,) = await self._database.read([sql.NEXT_DUE(now=now)])
         return maybe_instant(rows[0][0])
 
+    async def minute_is_full(self, *, max_jobs: int, now: datetime) -> bool:
+        full = sql.MINUTE_IS_FULL(max_jobs=max_jobs, now=now, minute_ago=now - timedelta(minutes=1))
+        (rows,) = await self._database.read([full])
+        return bool(rows)
+
     async def instance_seen(self, token: str, *, name: str, now: datetime, details: Mapping[str, str]) -> None:
         seen = sql.INSTANCE_SEEN(token=token, name=name, now=now, details=json.dumps(dict(details)))
         await self._database.run([seen])

@@ -11,7 +11,7 @@ from focusflow.errors import HoldKind
 from focusflow.events import JobChanged, JobLogged
 from focusflow.ports import Delivery, Documents, Settlement, Summary
 from focusflow.store.database import Picked, Row, Statement
-from focusflow.store.rows import content_mark, delivery_from, documents_from, job_from, transcript_parameters
+from focusflow.store.rows import content_mark, delivery_from, documents_from, job_from, maybe_instant, transcript_parameters
 from focusflow.store.sql import jobs as jobs_sql
 from focusflow.store.sql import ledger
 from focusflow.store.sql import record as sql
@@ -181,6 +181,10 @@ class RecordPart(Stored):
         )
         results = await self._database.run([sql.TOUCH(id=job_id, now=now), saved])
         self._tell_changes(results[0])
+
+    async def next_delivery_at(self) -> datetime | None:
+        (rows,) = await self._database.read([sql.NEXT_DELIVERY()])
+        return maybe_instant(rows[0][0])
 
     async def take_due_deliveries(
         self, *, limit: int, now: datetime, again_at: datetime

@@ -97,6 +97,13 @@ class Processor:
                 break
         return started
 
+    async def waits_for_the_minute(self) -> bool:
+        """Say whether a due job waits only for the cap of jobs a minute. Raises `StoreError`."""
+        cap = self._throttle.max_jobs_per_minute
+        if cap is None or self.draining or (await self._control.control()).paused:
+            return False
+        return await self._queue.minute_is_full(max_jobs=cap, now=self._clock.now())
+
     async def _start_some(self, jobs: TaskGroup, room: int) -> int:
         now = self._clock.now()
         with anyio.CancelScope(shield=True):  # a claim that is committed must reach somebody who gives it back

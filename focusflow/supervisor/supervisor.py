@@ -17,7 +17,7 @@ from focusflow.supervisor.discovery import Discovery
 from focusflow.supervisor.housekeeping import Housekeeping
 from focusflow.supervisor.loop import Loop
 from focusflow.supervisor.processor import Processor
-from focusflow.supervisor.schedule import Wake, day_start, next_turn
+from focusflow.supervisor.schedule import Wake, next_turn
 from focusflow.supervisor.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
@@ -182,8 +182,13 @@ class Supervisor:
         due_at = await self._queue.next_due_at(now=now)
         if due_at is not None and due_at <= now + IDLE_HORIZON:
             return False
+        delivery_at = await self._record.next_delivery_at()
+        if delivery_at is not None and delivery_at <= now + IDLE_HORIZON and not self.delivery_loop.broken:
+            return False
         # what is due may stay where it is, because of a pause or a cap: only an attempt tells
-        return await self._process() == _NOTHING_STARTED and not self.processor.running
+        if await self._process() != _NOTHING_STARTED or self.processor.running:
+            return False
+        return not await self.processor.waits_for_the_minute()
 
     async def _let_finish(self) -> None:
         """Give work in flight its grace; leases are renewed meanwhile."""
@@ -262,11 +267,6 @@ class Supervisor:
 
     def _seconds_until(self, at: datetime) -> float:
         return max((at - self._clock.now()).total_seconds(), 0.0)
-
-    @property
-    def today(self) -> datetime:
-        """The last local midnight, as an instant."""
-        return day_start(self._clock.now(), self._schedule.zone)
 
 
 _NOTHING_STARTED = "nothing to start"

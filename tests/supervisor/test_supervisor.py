@@ -401,6 +401,44 @@ async def test_it_waits_for_a_retry_that_is_due_soon_and_not_for_one_much_later(
     assert [(await house.job(job_id)).status for job_id in (soon, late)] == [Status.COMPLETED, Status.FAILED]
 
 
+async def test_it_waits_for_a_sink_that_is_tried_again_soon_and_not_for_one_much_later(house: House) -> None:
+    """The run that completed a call also brings it to a sink that was away for a moment."""
+    soon, late = await house.discover_calls(2)
+    await run_until_idle(house)
+    now = house.clock.now()
+    for job_id, minutes in ((soon, 5), (late, 60)):
+        refused = Delivery(sink="notion", error="Not now.", attempts=1, next_attempt_at=now + timedelta(minutes=minutes))
+        await house.store.save_delivery(job_id, refused, now=now)
+
+    assert timedelta(minutes=5) <= await run_until_idle(house) < timedelta(minutes=6)
+
+    assert house.redelivered == [(soon, "notion")]
+
+
+async def test_it_waits_for_the_cap_of_calls_a_minute(make_house: MakeHouse) -> None:
+    """Three calls, one a minute: all are done by one run, which then ends without a further minute."""
+    house = await make_house(lease=DAY, max_jobs_per_minute=1)
+    await house.discover_calls(3)
+
+    assert timedelta(minutes=2) <= await run_until_idle(house) < timedelta(minutes=3)
+
+    assert set((await house.statuses()).values()) == {Status.COMPLETED}
+
+
+async def test_it_does_not_wait_for_a_minute_of_a_paused_database(make_house: MakeHouse) -> None:
+    """Nothing is begun after the minute either."""
+    house = await make_house(lease=DAY, max_jobs_per_minute=1)
+    await house.discover_calls(2)
+    house.worker.slow = True
+    async with anyio.create_task_group() as group:
+        group.start_soon(run_until_idle, house)
+        await house.worker.until(lambda: len(house.worker.begun) == 1)
+        await house.store.pause(now=house.clock.now())
+        house.worker.finish_all()
+
+    assert sorted((await house.statuses()).values()) == [Status.COMPLETED, Status.DISCOVERED]
+
+
 @pytest.mark.parametrize("terms", [{"daily_micros": 1_000}, {"daily_max_jobs": 0}])
 async def test_it_does_not_wait_for_money_or_for_tomorrow(make_house: MakeHouse, terms: dict[str, int]) -> None:
     """What the day does not allow is the next day's."""

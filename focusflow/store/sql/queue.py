@@ -117,6 +117,12 @@ SELECT MIN(at) FROM (
 ) AS times
 """)
 
+MINUTE_IS_FULL = Query("""
+SELECT 1 WHERE :max_jobs <= (SELECT COUNT(*) FROM jobs WHERE claimed_at > :minute_ago AND claimed_at <= :now)
+AND EXISTS (SELECT 1 FROM jobs WHERE status = 'discovered' AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+            AND (duration_seconds IS NOT NULL OR asked = 1))
+""")
+
 INSTANCE_SEEN = Query("""
 INSERT INTO instances (token, name, started_at, seen_at, details) VALUES (:token, :name, :now, :now, :details)
 ON CONFLICT (token) DO UPDATE SET name = excluded.name, seen_at = excluded.seen_at, details = excluded.details

@@ -166,6 +166,11 @@ WHERE (job_id, sink) IN (SELECT job_id, sink FROM pick)
 RETURNING {DELIVERY_COLUMNS}
 """)
 
+NEXT_DELIVERY = Query("""
+SELECT MIN(deliveries.next_attempt_at) FROM deliveries JOIN jobs ON jobs.id = deliveries.job_id
+WHERE deliveries.next_attempt_at IS NOT NULL AND jobs.status = 'completed'
+""")
+
 # ------------------------------------------------------------------------------------------------------------- ends
 
 COMPLETE = Query(f"""
