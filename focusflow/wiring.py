@@ -411,9 +411,20 @@ async def opened_works(
     settings: Settings, *, only: "tuple[JobId, ...] | None" = None, clock: "Clock | None" = None
 ) -> AsyncIterator[Works]:
     """Open everything that processing needs and close it again, whatever happens."""
-    clock, bus = clock or SystemClock(), Bus()
+    bus = Bus()
+    async with (
+        opened_store(settings, bus) as store,
+        works_on(settings, store, bus, only=only, clock=clock or SystemClock()) as works,
+    ):
+        yield works
+
+
+@asynccontextmanager
+async def works_on(
+    settings: Settings, store: "Store", bus: Bus, *, only: "tuple[JobId, ...] | None" = None, clock: "Clock"
+) -> AsyncIterator[Works]:
+    """Open the services for a store that is open already, and close them again."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings, bus))
         services = await stack.enter_async_context(opened_services(settings, clock))
         rules = await rules_of(settings, store, clock)
         chain = _chain(settings, store, services, rules, clock, bus)
