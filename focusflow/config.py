@@ -330,6 +330,21 @@ class Logging(Section, frozen=True, kw_only=True):
     """On the terminal: true, false, or by itself (JSON when it is not a terminal)."""
 
 
+class Screen(Section, frozen=True, kw_only=True):
+    """How the screen looks and behaves."""
+
+    theme: MaybeText = None
+    """A theme's name, such as textual-dark or ansi-dark. Empty: by what the terminal can show."""
+    mouse: bool = False
+    """True: clicks and the wheel are for FocusFlow; selecting text then needs Shift."""
+    ascii: bool = False
+    """Draw no symbols outside ASCII."""
+    keys: dict[str, str] = {}
+    """`{pause: "f5,p"}`: your own keys by the names that the help shows."""
+    on_hangup: Literal["stop", "headless"] = "stop"
+    """What happens when the terminal goes away: stop cleanly, or go on without a screen."""
+
+
 class Unused(Section, frozen=True, kw_only=True):
     """Names of the earlier web version that have nothing to do here: there is no web server to protect."""
 
@@ -361,6 +376,7 @@ class Settings(Section, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     retention: Retention = Retention()
     logging: Logging = Logging()
+    screen: Screen = Screen()
     unused: Unused = Unused()
 
     @cached_property
@@ -758,6 +774,32 @@ def _private_keys(credentials: SecretStr | None) -> list[str]:
 def local_zone_name(zone: tzinfo) -> str:
     """Return the zone's name for people and for Notion."""
     return getattr(zone, "key", None) or str(zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the environment tells of the terminal and the person before it."""
+
+    few_colours: bool
+    """No colour is wanted, or nothing says that there are more than the terminal's own sixteen."""
+    ascii: bool
+    """Text is not UTF-8 here."""
+    in_tmux: bool
+    pager: str
+
+
+def surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
+    """Look at the environment's usual names: NO_COLOR, COLORTERM, LC_ALL, TMUX, PAGER, ..."""
+    environ = os.environ if environ is None else environ
+    far = bool(environ.get("SSH_CONNECTION") or environ.get("TMUX") or environ.get("STY"))
+    true_colour = environ.get("COLORTERM", "") in ("truecolor", "24bit")
+    words = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    return Surroundings(
+        few_colours=bool(environ.get("NO_COLOR")) or (far and not true_colour),
+        ascii=environ.get("TERM") == "linux" or (bool(words) and "utf" not in words.lower()),
+        in_tmux=bool(environ.get("TMUX")),
+        pager=environ.get("PAGER") or "less",
+    )
 
 
 def no_colour() -> bool:
