@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,10 @@ import msgspec
 
 from focusflow.domain.jobs import Direction
 from focusflow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from focusflow.domain.money import AudioRate
+    from focusflow.domain.routing import RoutingRule
 
 
 class SecretStr:
@@ -92,6 +96,29 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _in_dollars(value: object) -> object:
+    """Return prices by name, as numbers. Raises `ValueError` with the name of one that is none."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _price(price, str(name)) for name, price in value.items()}
+
+
+def _price(value: object, name: str) -> object:
+    if isinstance(value, dict):
+        if wrong := {"input", "output"} - value.keys() or value.keys() - {"input", "cached_input", "output"}:
+            raise ValueError(f"{name}: expected input, output and perhaps cached_input; see {min(map(str, wrong))}")
+        return {part: None if price is None else _price(price, f"{name}.{part}") for part, price in value.items()}
+    try:
+        amount = float(str(value))
+    except ValueError:
+        raise ValueError(f"{name}: expected dollars as a bare number, such as 0.21; convert other currencies") from None
+    if not 0 <= amount <= _MOST_DOLLARS:
+        raise ValueError(f"{name}: expected dollars between 0 and {_MOST_DOLLARS:,}")
+    return amount
+
+
+_MOST_DOLLARS = 1_000_000
+
 Words = Annotated[tuple[str, ...], _Read(_comma_separated)]
 Cron = Annotated[str, _Check(_five_fields)]
 Url = Annotated[str, _Check(_http_url)]
@@ -100,7 +127,7 @@ MaybeText = Annotated[str | None, _Read(_nothing_if_blank)]
 MaybePath = Annotated[Path | None, _Read(_nothing_if_blank)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)]
-Usd = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
+Usd = Annotated[float, msgspec.Meta(ge=0, le=_MOST_DOLLARS)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -240,8 +267,19 @@ class AssemblyAI(Section, frozen=True, kw_only=True):
     poll_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=300)] = 3
     extra: dict[str, Any] = {}
     """Parameters that are newer than this FocusFlow, sent as they are."""
-    usd_per_hour: dict[str, Usd] = {}
-    """Prices of your own contract by model, over the built-in table."""
+    price_table: MaybePath = None
+    """A price table of your own, made from focusflow/prices.toml. Empty: that one."""
+    usd_per_hour: Annotated[dict[str, Usd], _Read(_in_dollars)] = {}
+    """Prices of your own contract by model or add-on, over the table."""
+
+
+class ModelPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a million tokens of a language model cost, in dollars."""
+
+    input: Usd
+    output: Usd
+    cached_input: Usd | None = None
+    """Empty: as input."""
 
 
 class OpenAI(Section, frozen=True, kw_only=True):
@@ -256,8 +294,10 @@ class OpenAI(Section, frozen=True, kw_only=True):
     reasoning_effort: MaybeText = None
     service_tier: MaybeText = None
     usd_per_million_input: Usd | None = None
-    """Price of a model that the built-in table does not know; 0 for a server of your own."""
+    """Price of this model, when the built-in table does not know it; 0 for a server of your own."""
     usd_per_million_output: Usd | None = None
+    prices: Annotated[dict[str, ModelPrice], _Read(_in_dollars)] = {}
+    """`{gpt-6.2-sol: {input: 2, cached_input: 0.2, output: 10}}`: your own prices for any number of models."""
     extra: dict[str, Any] = {}
 
 
@@ -398,6 +438,15 @@ class Settings(Section, frozen=True, kw_only=True):
         from focusflow.domain.money import micros_from_usd
 
         return None if self.budget.daily_usd is None else micros_from_usd(self.budget.daily_usd)
+
+    @cached_property
+    def routing(self) -> "tuple[RoutingRule, ...]":
+        """The rules, read; those that are wrong are left out, which loading does not allow."""
+        if not self.rules:
+            return ()
+        from focusflow.domain.rule_reading import read_rules
+
+        return read_rules(self.rules).rules
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -712,9 +761,52 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("auto.retry_base_seconds is longer than auto.retry_cap_seconds")
     if (settings.openai.usd_per_million_input is None) != (settings.openai.usd_per_million_output is None):
         problems.append("openai.usd_per_million_input and usd_per_million_output: set both prices, or neither")
+    if settings.assemblyai.price_table is not None:
+        try:
+            price_table(settings)
+        except ConfigError as exc:
+            problems += exc.problems
+    problems += _wrong_rules(settings)
     if settings.notion.api_key and not (settings.notion.database_id or settings.notion.data_source_id):
         problems.append("notion.api_key is set, notion.database_id is not: which database shall pages go to?")
     return problems
+
+
+def _wrong_rules(settings: Settings) -> list[str]:
+    """Return what is wrong with the rules, each with its number; their prompts are looked at too."""
+    if not settings.rules:
+        return []
+    from focusflow.domain.rule_reading import read_rules
+
+    problems = list(read_rules(settings.rules).problems)
+    for number, rule in enumerate(() if problems else settings.routing, 1):
+        if rule.then.prompt is not None and (trouble := _unreadable(rule.then.prompt)):
+            problems.append(f"rules: rule {number}: then.prompt: {rule.then.prompt} cannot be read: {trouble}")
+    return problems
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text"
+    return None if text.strip() else "it is empty"
+
+
+def price_table(settings: Settings) -> "tuple[AudioRate, ...]":
+    """Return the rows of the user's price table, or of the one that came with FocusFlow. Raises `ConfigError`."""
+    from focusflow.domain.prices import parse_audio_table
+
+    own = settings.assemblyai.price_table
+    path = own.expanduser() if own is not None else Path(__file__).parent / "prices.toml"
+    try:
+        return parse_audio_table(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"assemblyai.price_table: {path} cannot be read: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"assemblyai.price_table: {path}: {exc}") from exc
 
 
 def missing_for_looking(settings: Settings) -> list[str]:

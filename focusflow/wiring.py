@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from focusflow.config import Settings, local_zone_name, missing_for_work
+from focusflow.config import Settings, local_zone_name, missing_for_work, price_table
 from focusflow.errors import ConfigError, FocusFlowError
 from focusflow.events import Bus
 
 if TYPE_CHECKING:
     from focusflow.domain.eligibility import Rules
     from focusflow.domain.jobs import Job, JobId
-    from focusflow.domain.money import Estimate
+    from focusflow.domain.money import AudioRate, Estimate, ModelPricing
+    from focusflow.domain.prices import LengthRates
+    from focusflow.domain.routing import Route
     from focusflow.pipeline.chain import Chain
     from focusflow.ports import (
         Clock,
@@ -295,28 +297,44 @@ async def rules_of(settings: Settings, store: "Store", clock: "Clock") -> "Rules
         min_duration_seconds=auto.min_duration,
         max_age=timedelta(days=auto.max_age_days) if auto.max_age_days else None,
         not_before=auto.since or (first_start if auto.only_future else None),
+        routing=settings.routing,
+        zone=settings.zone,
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pricing:
     """What things cost, by the tables and the user's own prices."""
 
     settings: Settings
     clock: "Clock"
 
-    def estimate(self, seconds: float) -> "Estimate":
-        """Return what a call of so many seconds will cost."""
+    def estimate(self, seconds: float, model: str | None = None) -> "Estimate":
+        """Return what a call of so many seconds will cost, summed up by *model*, or by the configured one."""
         from focusflow.domain.money import estimate_call
 
         return estimate_call(
             seconds,
             speech_models=self.settings.assemblyai.speech_models,
-            addons=self._addons(),
-            rates=self._audio_rates(),
+            addons=self.addons(),
+            rates=self.audio_rates,
+            summary_model=model or self.settings.openai.model,
+            at=self.clock.now(),
+            pricing=self.token_pricing,
+            service_tier=self.settings.openai.service_tier,
+        )
+
+    def by_length(self) -> "LengthRates":
+        """Return what a call costs by its length alone. Raises `ConfigError` as `audio_rates`."""
+        from focusflow.domain.prices import length_rates
+
+        return length_rates(
+            speech_models=self.settings.assemblyai.speech_models,
+            addons=self.addons(),
+            rates=self.audio_rates,
             summary_model=self.settings.openai.model,
             at=self.clock.now(),
-            pricing=self._token_pricing(),
+            pricing=self.token_pricing,
             service_tier=self.settings.openai.service_tier,
         )
 
@@ -331,7 +349,7 @@ class Pricing:
             model=usage.model,
             actual_micros=None
             if usage.seconds is None
-            else transcription_micros(usage.seconds, usage.model, usage.addons, self._audio_rates()),
+            else transcription_micros(usage.seconds, usage.model, usage.addons, self.audio_rates),
             usage_known=usage.seconds is not None,
             usage={"audio_seconds": usage.seconds, "addons": list(usage.addons)},
             external_ref=None,
@@ -348,7 +366,7 @@ class Pricing:
                 answer.model,
                 answer.usage,
                 at=self.clock.now(),
-                pricing=self._token_pricing(),
+                pricing=self.token_pricing,
                 service_tier=answer.service_tier,
             )
             for answer in completions
@@ -363,7 +381,8 @@ class Pricing:
             external_ref=",".join(answer.request_id for answer in completions if answer.request_id) or None,
         )
 
-    def _addons(self) -> list[str]:
+    def addons(self) -> list[str]:
+        """What is ordered on top of a transcript, by the names that are priced."""
         wanted = self.settings.assemblyai
         named = {
             "speaker_labels": wanted.speaker_labels,
@@ -374,22 +393,39 @@ class Pricing:
         }
         return [name for name, on in named.items() if on]
 
-    def _audio_rates(self) -> Mapping[str, Any]:
+    @cached_property
+    def audio_rates(self) -> "Mapping[str, AudioRate]":
+        """What an hour of audio costs, by model and add-on. Raises `ConfigError` for a table that cannot be read."""
         from focusflow.domain.money import audio_rates
 
-        return audio_rates(self.settings.assemblyai.usd_per_hour)
+        return audio_rates(price_table(self.settings), self.settings.assemblyai.usd_per_hour)
 
-    def _token_pricing(self) -> Any:
+    @cached_property
+    def token_pricing(self) -> "ModelPricing":
+        """Where the prices of language models come from."""
         from focusflow.domain.money import ModelPricing, TokenRates, micros_from_usd, provider_of
 
         wanted = self.settings.openai
+        seller = provider_of(wanted.base_url)
         own = None
-        if wanted.usd_per_million_input is not None or wanted.usd_per_million_output is not None:
+        if wanted.usd_per_million_input is not None and wanted.usd_per_million_output is not None:
             own = TokenRates(
-                input_micros=micros_from_usd(wanted.usd_per_million_input or 0),
-                output_micros=micros_from_usd(wanted.usd_per_million_output or 0),
+                input_micros=micros_from_usd(wanted.usd_per_million_input),
+                output_micros=micros_from_usd(wanted.usd_per_million_output),
             )
-        return ModelPricing(provider=provider_of(wanted.base_url), own=own)
+        return ModelPricing(
+            provider=seller,
+            own=own,
+            own_model=wanted.model if seller else None,  # a local server may answer under another name
+            prices={
+                name: TokenRates(
+                    input_micros=micros_from_usd(price.input),
+                    output_micros=micros_from_usd(price.output),
+                    cached_micros=None if price.cached_input is None else micros_from_usd(price.cached_input),
+                )
+                for name, price in wanted.prices.items()
+            },
+        )
 
 
 def _tokens(completions: "Sequence[Completion]") -> dict[str, object]:
@@ -476,18 +512,27 @@ def _chain(settings: Settings, store: "Store", services: Services, rules: "Rules
         owner_name=settings.call.owner_name,
         delete_after_fetch=settings.assemblyai.delete_after_fetch,
         refusal=partial(_refusal, rules, clock),
+        route=partial(_route, rules),
         estimate=pricing.estimate,
         price_transcript=partial(pricing.transcript, services.transcriber),
         price_completions=partial(pricing.completions, services.summarizer.name),
     )
 
 
-def _refusal(rules: "Rules", clock: "Clock", job: "Job", seconds: float) -> str | None:
+def _route(rules: "Rules", job: "Job", seconds: float | None) -> "Route":
+    from focusflow.domain.routing import facts_of, route
+
+    return route(facts_of(job, seconds=seconds), rules.routing, rules.zone)
+
+
+def _refusal(rules: "Rules", clock: "Clock", job: "Job", seconds: float | None) -> str | None:
     from focusflow.domain.eligibility import refusal
 
     return refusal(
         direction=job.direction,
         call_type=job.call_type,
+        contact_name=job.contact_name,
+        contact_number=job.contact_number,
         duration_seconds=seconds,
         call_at=job.call_at,
         rules=rules,
@@ -596,6 +641,7 @@ def _prices_mark(settings: Settings) -> str:
     what = (
         speech.speech_models,
         speech.usd_per_hour,
+        price_table(settings),
         speech.speaker_labels,
         speech.entity_detection,
         speech.sentiment_analysis,
@@ -606,6 +652,7 @@ def _prices_mark(settings: Settings) -> str:
         model.service_tier,
         model.usd_per_million_input,
         model.usd_per_million_output,
+        model.prices,
         settings.budget.daily_usd,
     )
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ from focusflow.config import (
     Settings,
     load,
     missing_for_work,
+    price_table,
     secrets,
     valid_keys,
     without_effect,
@@ -213,7 +214,12 @@ def test_the_example_is_plain_yaml() -> None:
         ("AUTO_MAX_BATCH", "2.5", "Expected a whole number"),
         ("FOCUSFLOW_SOURCE", "dropbox", "Expected drive or folder"),
         ("FOCUSFLOW_CALL__REGION", "USA", "Expected text matching regex '^[A-Za-z]{2}$'"),
-        ("FOCUSFLOW_ASSEMBLYAI__USD_PER_HOUR", '{"universal-2": "-1"}', "Expected a number >= 0.0"),
+        ("FOCUSFLOW_ASSEMBLYAI__USD_PER_HOUR", '{"universal-2": "-1"}', "universal-2: expected dollars between 0 and"),
+        ("FOCUSFLOW_ASSEMBLYAI__USD_PER_HOUR", '{"universal-2": "1 EUR"}', "universal-2: expected dollars as a bare"),
+        ("FOCUSFLOW_OPENAI__PRICES", '{"llama": {"input": "nan", "output": 0}}', "llama.input: expected dollars"),
+        ("FOCUSFLOW_OPENAI__PRICES", '{"llama": {"input": 1}}', "llama: expected input, output and perhaps"),
+        ("FOCUSFLOW_OPENAI__PRICES", '{"llama": {"input": 1, "output": 2, "ouput": 2}}', "cached_input; see ouput"),
+        ("FOCUSFLOW_OPENAI__PRICES", '{"llama": 3}', "Expected keys and values"),
     ],
 )
 def test_a_value_that_does_not_fit_is_told_in_words(name: str, text: str, sentence: str) -> None:
@@ -237,3 +243,21 @@ def test_a_day_without_a_zone_is_a_contradiction_and_no_crash(tmp_path: Path) ->
 
     with pytest.raises(ConfigError, match="say the zone as well"):
         load(file=file, environ={})
+
+
+def test_a_price_table_of_ones_own_is_read_and_a_wrong_one_names_file_and_key(tmp_path: Path) -> None:
+    """Prices that cannot be read stop FocusFlow: it does not go on with others."""
+    table = tmp_path / "mine.toml"
+    table.write_text(
+        'currency = "USD"\n[[audio]]\nname = "universal-2"\nusd_per_hour = 0.11\nas_of = 2026-11-01\n', encoding="utf-8"
+    )
+    flags: dict[str, object] = {"assemblyai.price_table": str(table)}
+
+    assert [rate.micros_per_hour for rate in price_table(load(environ={}, flags=flags).settings)] == [110_000]
+
+    table.write_text('currency = "EUR"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"assemblyai\.price_table: .*mine\.toml: currency: 'EUR' is not known"):
+        load(environ={}, flags=flags)
+    table.unlink()
+    with pytest.raises(ConfigError, match=r"mine\.toml cannot be read: No such file"):
+        load(environ={}, flags=flags)

@@ -5,8 +5,9 @@ sum of prices is never below the bill by rounding. What has no price is None, "u
 """
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Protocol
@@ -28,10 +29,8 @@ class AudioRate:
     """When the price was last seen; None: set by the user."""
     verified: bool
     """False: a third party's figure, not read on the vendor's own page."""
-
-
-def _seen(name: str, usd_per_hour: str, as_of: date, *, verified: bool) -> AudioRate:
-    return AudioRate(name=name, micros_per_hour=micros_from_usd(usd_per_hour), as_of=as_of, verified=verified)
+    source: str | None = None
+    """Where it was seen."""
 
 
 def micros_from_usd(usd: float | str | Decimal) -> int:
@@ -39,24 +38,15 @@ def micros_from_usd(usd: float | str | Decimal) -> int:
     return int((Decimal(str(usd)) * MICROS).to_integral_value(ROUND_CEILING))
 
 
-def audio_rates(usd_per_hour: Mapping[str, float | str | Decimal] | None = None) -> Mapping[str, AudioRate]:
-    """Return AssemblyAI's prices by name, the user's own *usd_per_hour* over and beside the built-in ones."""
-    october, august = date(2026, 10, 7), date(2026, 8, 1)
-    built_in = [
-        _seen("universal-3-5-pro", "0.21", october, verified=True),
-        _seen("universal-3-pro", "0.21", august, verified=True),
-        _seen("universal-2", "0.15", october, verified=True),
-        _seen("speaker_labels", "0.02", august, verified=False),
-        _seen("speaker_labels:experimental", "0.065", august, verified=False),
-        _seen("entity_detection", "0.08", august, verified=False),
-        _seen("sentiment_analysis", "0.02", august, verified=False),
-        _seen("redact_pii", "0.08", august, verified=False),
-    ]
+def audio_rates(
+    table: Iterable[AudioRate], usd_per_hour: Mapping[str, float | str | Decimal] | None = None
+) -> Mapping[str, AudioRate]:
+    """Return the prices of audio by name: the table's, and the user's own *usd_per_hour* over and beside them."""
     own = [
         AudioRate(name=name.lower(), micros_per_hour=micros_from_usd(usd), as_of=None, verified=True)
         for name, usd in (usd_per_hour or {}).items()
     ]
-    return {rate.name: rate for rate in [*built_in, *own]}
+    return {rate.name: rate for rate in [*table, *own]}
 
 
 def unpriced(names: Iterable[str], rates: Mapping[str, AudioRate]) -> tuple[str, ...]:
@@ -125,6 +115,25 @@ class ModelPricing:
     """As genai-prices names it; None: nobody sells this model, so only `own` prices it."""
     own: TokenRates | None = None
     """Used instead of any table."""
+    own_model: str | None = None
+    """The model that `own` prices; None: any."""
+    prices: Mapping[str, TokenRates] = field(default_factory=dict)
+    """The user's own prices by model; they come first."""
+
+    def own_rates(self, model: str) -> TokenRates | None:
+        """Return the user's own prices of *model*, which may be a dated version of what they named."""
+        for name, rates in self.prices.items():
+            if _same_model(name, model):
+                return rates
+        return self.own if self.own_model is None or _same_model(self.own_model, model) else None
+
+
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+def _same_model(named: str, answered: str) -> bool:
+    one, other = named.casefold(), answered.casefold()
+    return one == other or one == _DATED.sub("", other)
 
 
 def provider_of(base_url: str) -> str | None:
@@ -151,8 +160,8 @@ def completion_micros(
     """
     if usage is None or not _consistent(usage):
         return None
-    if pricing.own is not None:
-        return _own_price(usage, pricing.own)
+    if (own := pricing.own_rates(model)) is not None:
+        return _own_price(usage, own)
     if pricing.provider is None:
         return None
     return _table_price(model, usage, at, pricing.provider, service_tier)
@@ -186,19 +195,26 @@ def _table_price(model: str, usage: Tokens, at: datetime, provider: str, service
         cache_write_tokens=usage.cache_write_tokens,
     )
     try:
-        price = calc_price(
-            counted, model, provider_id=provider, genai_request_timestamp=at, price_context=context
-        ).total_price
+        price = calc_price(counted, model, provider_id=provider, genai_request_timestamp=at, price_context=context)
+        standard = calc_price(counted, model, provider_id=provider, genai_request_timestamp=at, price_context=_STANDARD)
     except (LookupError, ValueError):
         return None
-    return micros_from_usd(price)
+    known = price.model_price
+    if context != _STANDARD and known == standard.model_price:
+        return None  # the table has no price for this tier of this model, and would take the standard one
+    if (usage.input_tokens and known.input_mtok is None) or (usage.output_tokens and known.output_mtok is None):
+        return None  # sold by the minute or the picture: the table's price for tokens is then 0
+    return micros_from_usd(price.total_price)
+
+
+_STANDARD: Mapping[str, str] = {"service_tier": "default"}
 
 
 def _price_context(service_tier: str | None) -> Mapping[str, str] | None:
     """Return the table's words for a service tier; None for one it would silently price as standard."""
     tier = (service_tier or "default").lower()
     if tier in ("default", "auto", "standard"):
-        return {"service_tier": "default"}
+        return _STANDARD
     if tier in ("flex", "priority", "fast"):
         return {"service_tier": tier}
     return {"processing": "batch"} if tier == "batch" else None

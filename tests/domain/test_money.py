@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import focusflow
 from focusflow.domain.money import (
     ModelPricing,
     TokenCount,
@@ -27,10 +28,12 @@ from focusflow.domain.money import (
     transcription_micros,
     unpriced,
 )
+from focusflow.domain.prices import parse_audio_table
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 OPENAI = ModelPricing()
-RATES = audio_rates()
+TABLE = parse_audio_table((Path(focusflow.__file__).parent / "prices.toml").read_text(encoding="utf-8"))
+RATES = audio_rates(TABLE)
 HOUR = 3_600.0
 
 
@@ -62,7 +65,7 @@ def test_what_is_unpriced_can_be_named() -> None:
 
 def test_the_users_own_prices_win() -> None:
     """A contract's price replaces the table's or adds to it; zero, said on purpose, is zero."""
-    rates = audio_rates({"universal-2": 0.1, "assemblyai-stt-3-7": "0.25", "Keyterms_Prompt": Decimal(0)})
+    rates = audio_rates(TABLE, {"universal-2": 0.1, "assemblyai-stt-3-7": "0.25", "Keyterms_Prompt": Decimal(0)})
     assert transcription_micros(HOUR, "universal-2", (), rates) == 100_000
     assert transcription_micros(HOUR, "assemblyai-stt-3-7", ["keyterms_prompt"], rates) == 250_000
     assert rates["universal-2"].as_of is None
