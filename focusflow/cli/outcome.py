@@ -22,7 +22,10 @@ class Exit(IntEnum):
     """A service or the source could not be used, or a call that was asked for could not be finished."""
     NOT_FOUND = 6
     """No such job, or nothing that the command could do."""
+    HUNG_UP = 129
+    """The terminal went away."""
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class Finished(Exception):
