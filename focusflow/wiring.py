@@ -252,6 +252,16 @@ def markdown_sink(root: Path, settings: Settings) -> "Sink":
     return MarkdownFolderSink(root, settings.zone)
 
 
+def load_services(settings: Settings) -> None:
+    """Import everything that the work needs. Takes seconds on a small machine: call it in a thread."""
+    names = ["providers.assemblyai", "providers.openai", "pipeline.chain", "pipeline.process", "supervisor.supervisor"]
+    names.append(f"providers.{settings.source}")
+    if settings.notion.api_key is not None:
+        names.append("providers.notion")
+    for name in names:
+        import_module(f"focusflow.{name}")
+
+
 @asynccontextmanager
 async def opened_services(settings: Settings, clock: "Clock") -> AsyncIterator[Services]:
     """Open every provider. Raises `ConfigError` with everything that is missing."""
