@@ -406,6 +406,8 @@ class Settings(Section, frozen=True, kw_only=True):
     folder: Folder = Folder()
     discovery: Discovery = Discovery()
     auto: Auto = Auto()
+    rules: list[Any] = []
+    """Your own rules, read from the top: the first that matches a call decides alone; see config.example.yaml."""
     budget: Budget = Budget()
     call: Call = Call()
     assemblyai: AssemblyAI = AssemblyAI()

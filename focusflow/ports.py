@@ -10,8 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
-from focusflow.domain.budgets import Budgets, Period
+from focusflow.domain.budgets import Budgets, Limits, Period
+from focusflow.domain.budgets import Override as Override
+from focusflow.domain.budgets import OverrideKind as OverrideKind
 from focusflow.domain.jobs import (
     Attempt,
     Claim,
@@ -26,6 +29,7 @@ from focusflow.domain.jobs import (
     Step,
 )
 from focusflow.domain.money import Estimate
+from focusflow.domain.prices import LengthRates
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import HoldKind
 
@@ -228,8 +232,10 @@ class Summarizer(Protocol):
     name: str
     model: str
 
-    async def complete(self, *, instructions: str, text: str, on_text: Callable[[str], None]) -> Completion:
-        """Answer *text* by *instructions*; *on_text* hears each piece as it arrives.
+    async def complete(
+        self, *, instructions: str, text: str, on_text: Callable[[str], None], model: str | None = None
+    ) -> Completion:
+        """Answer *text* by *instructions*; *on_text* hears each piece as it arrives. *model* None: `self.model`.
 
         Raises `UnfinishedAnswer` (a `Transient` that tells what it cost), `Held`, `Transient` or `Permanent`.
         """
@@ -237,8 +243,8 @@ class Summarizer(Protocol):
     def count_tokens(self, text: str) -> int:
         """Estimate the tokens of *text*, never too low by much."""
 
-    def context_tokens(self) -> int:
-        """How many tokens of input the model takes."""
+    def context_tokens(self, model: str | None = None) -> int:
+        """How many tokens of input the model takes; None: `self.model`."""
 
     async def check(self) -> Sequence[str]:
         """Return what is wrong with the set-up, one sentence each."""
@@ -368,8 +374,12 @@ class Inbox(Protocol):
         estimate: Estimate,
         skip_reason: str | None,
         now: datetime,
+        budget_exempt: bool | None = None,
     ) -> None:
-        """Record what a sidecar (or a guess) said of a job that still rests; *skip_reason*: the rules now refuse it."""
+        """Record what a sidecar (or a guess) said of a job that still rests; *skip_reason*: the rules now refuse it.
+
+        *budget_exempt* None: as it was.
+        """
 
     async def rules_fingerprint(self) -> str | None: ...
 
@@ -406,10 +416,9 @@ class ClaimLimits:
     """Local midnight, as an instant."""
     day_max_jobs: int | None
     minute_max_jobs: int | None
-    day_max_micros: int | None
-    """Settled plus reserved since `day_start`, with the new claims' estimates, never exceeds it."""
-    day_end: datetime | None = None
-    """The next local midnight: until then a call that the day's money cannot pay for is held."""
+    money: Limits = field(default_factory=Limits)
+    """In each window settled plus reserved, with the new claims' estimates, never exceeds its limit with the overrides in
+    force, which the store knows. A call that there is no money for is held until the window ends."""
     max_parallel: int | None = None
     """Jobs worked on at once by everyone on this database, these included."""
     ids: tuple[JobId, ...] | None = None
@@ -604,9 +613,13 @@ class JobRecord(Protocol):
         source: DurationSource,
         *,
         estimate: Estimate,
+        money: Limits,
         now: datetime,
     ) -> None:
-        """Store the length read from the file, and make what is reserved follow the estimate for it."""
+        """Store the length read from the file, and make what is reserved follow the estimate for it.
+
+        Raises `Held` when there is no money for a call that is longer than it seemed; then no more is reserved than before.
+        """
 
     async def next_delivery_at(self) -> datetime | None:
         """When a completed call's sink is next tried again by itself, perhaps overdue; None: never."""
@@ -822,36 +835,6 @@ class BudgetWindow:
     reserved_micros: int
 
 
-class OverrideKind(StrEnum):
-    """How a person changed what may be spent."""
-
-    RAISE = "raise"
-    """*amount_micros* more in the period that holds *made_at*."""
-    SET = "set"
-    """*amount_micros* instead of what is configured."""
-    LIFT = "lift"
-    """One job (or every job, where none is named) passes the budgets."""
-    STOP = "stop"
-    """Nothing that costs money is begun."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
-    """A recorded exception from the budgets. It ends by itself at *until*, or when it is undone."""
-
-    id: int
-    kind: OverrideKind
-    period: Period | None
-    amount_micros: int | None
-    job_id: JobId | None
-    made_at: datetime
-    made_from: str
-    """Host and program: `server7 cli`, `server7 screen`."""
-    reason: str
-    until: datetime
-    undone_at: datetime | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """What waits to be done, and what it would cost."""
@@ -914,7 +897,10 @@ class Money(Protocol):
         reason: str,
         now: datetime,
     ) -> Override:
-        """Allow that much more in this period; *until* None: to its end. Raises `BadRequest` for an absurd amount."""
+        """Allow that much more in each such period until then; *until* None: only in the present one.
+
+        Raises `BadRequest` for an absurd amount or time, and where there is no limit that could be raised.
+        """
         ...
 
     async def set_budget(
@@ -928,7 +914,10 @@ class Money(Protocol):
         reason: str,
         now: datetime,
     ) -> Override:
-        """Allow exactly that much instead of what is configured."""
+        """Allow exactly that much instead of what is configured and raised; *until* None: to the period's end.
+
+        Raises `BadRequest` for an absurd amount or time.
+        """
         ...
 
     async def lift(
@@ -941,13 +930,16 @@ class Money(Protocol):
         reason: str,
         now: datetime,
     ) -> Sequence[Override]:
-        """Let these jobs (None: all) pass the budgets; those that wait for one come back at once."""
+        """Let these jobs (None: all) pass the budgets; those that wait for one come back at once.
+
+        *until* None: for a week, or for all jobs until midnight. Raises `BadRequest` for an absurd time.
+        """
         ...
 
     async def stop_spending(
         self, budgets: Budgets, *, until: datetime | None, origin: str, reason: str, now: datetime
     ) -> Override:
-        """Begin nothing that costs money; what runs is finished."""
+        """Begin nothing that costs money; what runs is finished. *until* None: for thirty days."""
         ...
 
     async def undo_override(self, override_id: int, *, now: datetime) -> bool:
@@ -955,7 +947,154 @@ class Money(Protocol):
         ...
 
     async def price(self, job_ids: Sequence[JobId], *, from_step: Step | None) -> RunPrice:
-        """Return what processing these jobs (anew from a step) would cost now."""
+        """Return what processing these jobs (anew from a step) would cost now. Jobs that are gone cost nothing."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------ store: plans and accounts
+
+
+class PlanBy(StrEnum):
+    """What a priced backlog is grouped by."""
+
+    MONTH = "month"
+    CONTACT = "contact"
+    DIRECTION = "direction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Calls of one group that wait, or were left out for one reason, and what they would cost."""
+
+    group: str
+    """`2026-05`, a name or number, or a direction; empty: unknown."""
+    skipped_by: SkippedBy | None
+    """None: they wait, or come back by themselves."""
+    reason: str
+    """Of the rules, as shown with each call."""
+    calls: int
+    seconds: float
+    guessed: int
+    """Calls whose length is only guessed from their size."""
+    micros: int
+    unpriced: int
+    """Calls without a price; then *micros* is not the whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Startable:
+    """A call that a person may start: one that waits, or that the rules left out."""
+
+    job_id: JobId
+    skipped: bool
+    at: datetime
+    """When the call was; when it was found, where its own time is unknown."""
+    contact_name: str | None
+    contact_number: str | None
+    direction: Direction | None
+    call_type: str | None
+    seconds: float | None
+    guessed: bool
+    micros: int | None
+    """None: unpriced."""
+    call_at: datetime | None
+
+
+class Planner(Protocol):
+    """What a plan needs: the backlog, priced, without reading it row by row."""
+
+    async def backlog(self, by: PlanBy, rates: LengthRates, *, zone: ZoneInfo) -> Sequence[Planned]:
+        """Return everything that waits or is left out; *rates* price what was never estimated."""
+        ...
+
+    async def startable(
+        self, rates: LengthRates, *, newest_first: bool, since: datetime | None, before: datetime | None
+    ) -> Sequence[Startable]:
+        """Return what may be started, in order."""
+        ...
+
+
+class CostsBy(StrEnum):
+    """What the ledger is summed up by."""
+
+    DAY = "day"
+    MONTH = "month"
+    CONTACT = "contact"
+    MODEL = "model"
+    STEP = "step"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What one group of charges came to. Every charge is in one group, so groups add up to the whole."""
+
+    group: str
+    """`2026-05-04`, a name, a model, a step or a job's id; empty: unknown."""
+    label: str
+    """Whose call it was, where the group is a job; else empty."""
+    calls: int
+    charges: int
+    settled_micros: int
+    reserved_micros: int
+    unpriced: int
+    """Charges without any price."""
+    estimated: int
+    """Settled charges for which the estimate stands, because nobody said what was used."""
+
+
+class Saving(StrEnum):
+    """Why money was not spent."""
+
+    RULE = "rule"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+    """Left out by hand, by its name, or gone before it was processed."""
+    TRANSCRIPT = "transcript"
+    """A transcript that was there already was used again."""
+    SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What was not spent for one reason, by estimates, or by what re-used work had cost."""
+
+    why: Saving
+    times: int
+    micros: int
+    unpriced: int
+    """Of these *times*, those whose price is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLine:
+    """One charge, and whose call it was for."""
+
+    charge: ChargeRow
+    label: str
+
+
+class Accounts(Protocol):
+    """What was spent and what was not, from the ledger. *since* None: from the beginning."""
+
+    async def costs(
+        self, by: CostsBy, *, since: datetime | None, now: datetime, zone: ZoneInfo
+    ) -> Sequence[Costs]:
+        """Return the ledger's sums, days and months in order, all else dearest first."""
+        ...
+
+    async def calls_charged(self, *, since: datetime | None) -> int:
+        """Return how many calls the ledger knows: one may be in several groups."""
+        ...
+
+    async def savings(self, rates: LengthRates, *, since: datetime | None) -> Sequence[Saved]: ...
+
+    async def ledger(self, *, since: datetime | None) -> Sequence[LedgerLine]:
+        """Return every charge, released ones too, oldest first."""
+        ...
+
+    async def models_used(self) -> Sequence[tuple[str | None, str]]:
+        """Return the providers and models that were paid."""
         ...
 
 

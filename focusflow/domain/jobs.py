@@ -158,6 +158,8 @@ class SkippedBy(StrEnum):
     GONE = "gone"
     """The recording disappeared from its source before it was processed."""
     USER = "user"
+    SILENCE = "silence"
+    """Nobody says anything in the recording."""
 
 
 class Direction(StrEnum):
@@ -250,6 +252,8 @@ class Job:
 
     estimate: Estimate = field(default_factory=Estimate)
     """Of the whole call, step by step, whatever of it is paid already."""
+    budget_exempt: bool = False
+    """A rule says that no budget holds it back; what it costs is counted all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

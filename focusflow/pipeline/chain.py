@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from focusflow.domain.jobs import Job, JobId, Step
 from focusflow.domain.money import Estimate
+from focusflow.domain.routing import Route, unrouted
 from focusflow.events import Bus, JobProgress
 from focusflow.pipeline.prompts import PromptFiles
 from focusflow.pipeline.workspace import Workspace
@@ -51,12 +52,14 @@ class Chain:
     time_zone: str
     owner_name: str | None
     delete_after_fetch: bool
-    refusal: Callable[[Job, float], str | None]
-    """Why the rules refuse a job of this duration, if they do."""
-    estimate: Callable[[float], Estimate]
-    """What a call of so many seconds will cost."""
+    refusal: Callable[[Job, float | None], str | None]
+    """Why the rules refuse a job of this duration, if they do; None: nothing will tell how long it is."""
+    estimate: Callable[[float, str | None], Estimate]
+    """What a call of so many seconds will cost, summed up by a model; None: the configured one."""
     price_transcript: Callable[[bytes], Settlement]
     price_completions: Callable[[Sequence[Completion]], Settlement]
+    route: Callable[[Job, float | None], Route] = unrouted
+    """What the user's rules say of how a job of this duration is done."""
 
     def progress(self, job_id: JobId, step: Step) -> Callable[[int, int | None], None]:
         """Return a function that announces how far *step* is."""

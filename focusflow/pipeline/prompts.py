@@ -38,8 +38,9 @@ class PromptFiles:
     title: Path | None = None
     merge: Path | None = None
 
-    def read_summary(self) -> Prompt:
-        return _read(self.summary, SUMMARY, "transcript")
+    def read_summary(self, own: Path | None = None) -> Prompt:
+        """Return the prompt for summaries; *own*: the one that a rule names."""
+        return _read(own or self.summary, SUMMARY, "transcript")
 
     def read_title(self) -> Prompt:
         return _read(self.title, TITLE, "summary")

@@ -10,6 +10,7 @@ import anyio
 
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.prompts import prompt_hash
+from focusflow.domain.routing import Consequences
 from focusflow.domain.transcript import Transcript, split_by_tokens, timed_text
 from focusflow.errors import Permanent, StepError, TooLong, UnfinishedAnswer
 from focusflow.events import SummaryText
@@ -34,11 +35,13 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
         attempt_id = await store.begin(run.claim, Step.SUMMARIZE, now=clock.now())
         await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
         return documents.summary
+    routed = run.chain.route(run.job, transcript.duration_seconds or run.job.duration_seconds).then
+    model = routed.model or run.chain.summarizer.model
     async with (
         run.attempt(Step.SUMMARIZE, run.chain.limits.summarize) as attempt_id,
-        _billed(run, attempt_id) as bill,
+        _billed(run, attempt_id, model) as bill,
     ):
-        summary = await _write(run, transcript, bill)
+        summary = await _write(run, transcript, bill, routed)
         paid, now = bill.settlement(), clock.now()
         await insist(clock, partial(store.summarized, run.claim, attempt_id, summary, paid, now=now))
     return summary
@@ -53,6 +56,8 @@ class _Bill:
 
     run: JobRun
     attempt_id: int
+    model: str
+    """The one that is asked."""
     answers: list[Completion] = field(default_factory=list)
     asking: bool = False
     """A request is under way: if we are stopped now, nobody says what it cost."""
@@ -60,8 +65,9 @@ class _Bill:
     def add_broken(self, usage: object = None, request_id: str | None = None) -> None:
         """Note an answer that did not get whole; without *usage* the estimate stands."""
         known = usage if isinstance(usage, TokenUsage) else None
-        model = self.run.chain.summarizer.model
-        self.answers.append(Completion(text="", model=model, usage=known, request_id=request_id, service_tier=None))
+        self.answers.append(
+            Completion(text="", model=self.model, usage=known, request_id=request_id, service_tier=None)
+        )
 
     def settlement(self) -> Settlement:
         """Return what it cost, under a name that is the attempt's own: a server may number all its answers alike."""
@@ -70,9 +76,9 @@ class _Bill:
 
 
 @asynccontextmanager
-async def _billed(run: JobRun, attempt_id: int) -> AsyncIterator[_Bill]:
+async def _billed(run: JobRun, attempt_id: int, model: str) -> AsyncIterator[_Bill]:
     """Yield a bill; if the summary does not come about, or not into the store, what was spent is recorded all the same."""
-    bill = _Bill(run, attempt_id)
+    bill = _Bill(run, attempt_id, model)
     try:
         yield bill
     except BaseException:
@@ -92,13 +98,13 @@ async def _settle(run: JobRun, settlement: Settlement) -> None:
 # ----------------------------------------------------------------------------------------------------------- the words
 
 
-async def _write(run: JobRun, transcript: Transcript, bill: _Bill) -> Summary:
-    prompt, title_prompt = run.chain.prompts.read_summary(), run.chain.prompts.read_title()
+async def _write(run: JobRun, transcript: Transcript, bill: _Bill, routed: Consequences) -> Summary:
+    prompt, title_prompt = run.chain.prompts.read_summary(routed.prompt), run.chain.prompts.read_title()
     values = _values(run.job, transcript, run.chain.time_zone)
     title_prompt.filled({**values, "summary": ""})  # a prompt that cannot be used is found out before anything is paid
     if not transcript.text.strip():
         return _nothing_said(run.job, prompt)
-    writer = _Writer(run, bill, values)
+    writer = _Writer(run, bill, values, routed.model)
     markdown = await writer.summarise(transcript, prompt)
     model = bill.answers[-1].model
     title = await writer.title(markdown, title_prompt)
@@ -118,10 +124,13 @@ def _nothing_said(job: Job, prompt: Prompt) -> Summary:
 class _Writer:
     """Has the summary of one call written, in as many pieces as it takes."""
 
-    def __init__(self, run: JobRun, bill: _Bill, values: Mapping[str, str]) -> None:
+    def __init__(self, run: JobRun, bill: _Bill, values: Mapping[str, str], asked: str | None) -> None:
         self.run, self.bill, self.values = run, bill, values
         self.model = run.chain.summarizer
-        self.takes = int(self.model.context_tokens() * INPUT_SHARE)
+        self.asked = asked
+        """The model that a rule names; None: the configured one."""
+        self.named = asked or self.model.model
+        self.takes = int(self.model.context_tokens(self.asked) * INPUT_SHARE)
         """Tokens that go out at once; less when the server refused as much."""
 
     async def summarise(self, transcript: Transcript, prompt: Prompt) -> str:
@@ -137,7 +146,7 @@ class _Writer:
         bare = self.model.count_tokens(prompt.filled({**self.values, "transcript": ""}))
         if self.takes - bare < SMALLEST_PART:
             raise Permanent(
-                f"The prompt alone nearly fills the {self.model.context_tokens()} tokens that {self.model.model} takes: "
+                f"The prompt alone nearly fills the {self.model.context_tokens(self.asked)} tokens that {self.named} takes: "
                 "shorten it, or set openai.context_tokens or another model."
             )
         return split_by_tokens(timed_text(transcript), self.takes - bare, self.model.count_tokens)
@@ -145,7 +154,7 @@ class _Writer:
     async def _say_in_parts(self, how: str) -> None:
         """Tell the user, and look at the prompt that is needed last before anything is paid."""
         self.run.chain.prompts.read_merge().filled({**self.values, "summaries": ""})
-        await self.run.note(f"The transcript is longer than {self.model.model} takes at once: {how}.")
+        await self.run.note(f"The transcript is longer than {self.named} takes at once: {how}.")
 
     async def _tell(self, part: str, prompt: Prompt, *, live: bool = False) -> list[str]:
         """Summarise one part; where the server takes less than it should, its halves."""
@@ -174,7 +183,7 @@ class _Writer:
             texts = [await self._ask(text, live=len(groups) == 1) for text in asked]
             if len(texts) == 1:
                 return texts[0]
-        raise Permanent(f"{self.model.model} does not shorten the partial summaries: choose a model with more context.")
+        raise Permanent(f"{self.named} does not shorten the partial summaries: choose a model with more context.")
 
     def _groups(self, texts: list[str], prompt: Prompt) -> list[str]:
         """Join neighbouring texts while they fit beside *prompt*; at least two each, or rounds would not end."""
@@ -203,7 +212,10 @@ class _Writer:
         self.bill.asking = True
         try:
             completion = await self.model.complete(
-                instructions=_INSTRUCTIONS, text=text, on_text=self._show if live else _hear_nothing
+                instructions=_INSTRUCTIONS,
+                text=text,
+                on_text=self._show if live else _hear_nothing,
+                model=self.asked,
             )
         except UnfinishedAnswer as exc:
             self.bill.asking = False

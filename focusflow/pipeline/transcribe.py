@@ -96,11 +96,11 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     if job.duration_source not in (None, DurationSource.SIZE):
         return False
     seconds = await anyio.to_thread.run_sync(header_seconds, audio.path)
-    if seconds is None:
-        return False
-    await chain.store.measured_file(
-        run.claim, seconds, DurationSource.HEADER, estimate=chain.estimate(seconds), now=chain.clock.now()
-    )
+    if seconds is not None:
+        estimate = chain.estimate(seconds, chain.route(job, seconds).then.model)
+        await chain.store.measured_file(
+            run.claim, seconds, DurationSource.HEADER, estimate=estimate, now=chain.clock.now()
+        )
     reason = None if job.requested_by else chain.refusal(job, seconds)
     if reason is None:
         return False
@@ -119,11 +119,12 @@ async def _order_and_collect(run: JobRun, upload_ref: str, documents: Documents)
 async def _order(run: JobRun, upload_ref: str) -> str:
     """Commit the intent, order the transcript, commit its id. A stop in between is held off for a while."""
     job, chain = run.job, run.chain
+    language = chain.route(job, job.duration_seconds).then.language
     await chain.store.intend_submit(run.claim, now=chain.clock.now())
     seconds = min(ORDER_SECONDS, chain.limits.transcribe)
     with anyio.CancelScope(shield=True), anyio.move_on_after(seconds) as deadline:
         try:
-            transcript_id = await chain.transcriber.submit(upload_ref, language=None)
+            transcript_id = await chain.transcriber.submit(upload_ref, language=language)
         except Ambiguous as exc:
             transcript_id = await _look_for_order(run, upload_ref, exc)
         except StepError:  # refused: there is no order to look for, and no money to keep for it

@@ -55,6 +55,8 @@ class WrongAnswer(Exception):
 class _Answer:
     """What has been heard of an answer so far; tolerant of whatever a compatible server leaves out."""
 
+    asked: str = ""
+    """The model it was asked of."""
     started: bool = False
     """The server accepted the request: from here on it may be billed."""
     pieces: list[str] = field(default_factory=list)
@@ -125,7 +127,8 @@ class OpenAISummarizer:
         }
         self._extra = {name: value for name, value in wanted.items() if value is not None} | dict(extra_body or {})
         self._asks_for_usage = True
-        self._context = context_tokens or _known_context(model) or _assumed_context(host)
+        self._assumed = _assumed_context(host)
+        self._context = context_tokens or _known_context(model) or self._assumed
         policy = retries or RetryPolicy()
         self._pause = SharedPause(self._who, clock=clock, policy=policy)
         self._retrying = Retrying(self._pause, policy)
@@ -157,10 +160,12 @@ class OpenAISummarizer:
 
     # -------------------------------------------------------------------------------------------------------- answers
 
-    async def complete(self, *, instructions: str, text: str, on_text: Callable[[str], None]) -> Completion:
+    async def complete(
+        self, *, instructions: str, text: str, on_text: Callable[[str], None], model: str | None = None
+    ) -> Completion:
         """Answer *text* by *instructions* with one request; *on_text* hears each piece as it arrives."""
         await self._pause.wait()
-        answer = _Answer()
+        answer = _Answer(asked=model or self.model)
         with anyio.move_on_after(self._deadlines.answer) as deadline, self._edge(answer):
             await self._hear(instructions, text, answer, on_text)
         if not answer.is_whole:
@@ -169,14 +174,14 @@ class OpenAISummarizer:
             raise self._unfinished(answer)
         return Completion(
             text=answer.text,
-            model=answer.model or self.model,
+            model=answer.model or answer.asked,
             usage=answer.usage,
             request_id=answer.request_id,
             service_tier=answer.service_tier,
         )
 
     async def _hear(self, instructions: str, text: str, answer: _Answer, on_text: Callable[[str], None]) -> None:
-        async with await self._ask(instructions, text) as stream:
+        async with await self._ask(instructions, text, answer.asked) as stream:
             answer.started = True
             answer.request_id = stream.response.headers.get("x-request-id")
             if "html" in stream.response.headers.get("content-type", ""):
@@ -184,14 +189,16 @@ class OpenAISummarizer:
             async for chunk in stream:
                 answer.hear(chunk, on_text)
 
-    async def _ask(self, instructions: str, text: str) -> "openai.AsyncStream[openai.types.chat.ChatCompletionChunk]":
+    async def _ask(
+        self, instructions: str, text: str, model: str
+    ) -> "openai.AsyncStream[openai.types.chat.ChatCompletionChunk]":
         """Send the request; once more, at once and for free, to a server that does not know `stream_options`."""
         import openai
 
         asked_for_usage = self._asks_for_usage
         try:
             return await self._client.chat.completions.create(
-                model=self.model,
+                model=model,
                 messages=[{"role": "system", "content": instructions}, {"role": "user", "content": text}],
                 stream=True,
                 stream_options={"include_usage": True} if asked_for_usage else openai.omit,
@@ -201,7 +208,7 @@ class OpenAISummarizer:
             if not asked_for_usage or not self._complaint(refused, refused.response).names("stream_options"):
                 raise
         self._asks_for_usage = False
-        return await self._ask(instructions, text)
+        return await self._ask(instructions, text, model)
 
     def _unfinished(self, answer: _Answer) -> StepError:
         """Why an answer that ended without any error is still none."""
@@ -221,7 +228,7 @@ class OpenAISummarizer:
         return self._broken(answer, reason)
 
     def _broken(self, answer: _Answer, reason: str) -> StepError:
-        message = f"The answer of {self.model} {reason}."
+        message = f"The answer of {answer.asked} {reason}."
         if not answer.started:
             return Transient(message)
         return UnfinishedAnswer(message, usage=answer.usage, request_id=answer.request_id)
@@ -232,9 +239,11 @@ class OpenAISummarizer:
         """Estimate the tokens of *text*, rather too many than too few."""
         return estimated_tokens(text)
 
-    def context_tokens(self) -> int:
-        """How many tokens of input the model takes: as configured, as known for it, or a cautious guess."""
-        return self._context
+    def context_tokens(self, model: str | None = None) -> int:
+        """How many tokens of input the model takes: as configured for ours, as known for it, or a cautious guess."""
+        if model is None or model == self.model:
+            return self._context
+        return _known_context(model) or self._assumed
 
     # --------------------------------------------------------------------------------------------------------- check
 
@@ -313,7 +322,7 @@ class OpenAISummarizer:
         )
 
     def _meaning(self, complaint: Complaint, answer: _Answer) -> StepError:
-        error = step_error(complaint, who=self._who, model=self.model)
+        error = step_error(complaint, who=self._who, model=answer.asked)
         if error is None or answer.pieces:
             return self._broken(answer, f"broke off: {complaint.words or 'the server gave no reason'}")
         self._pause.note(error)

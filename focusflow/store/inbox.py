@@ -82,6 +82,7 @@ class InboxPart(Stored):
         estimate: Estimate,
         skip_reason: str | None,
         now: datetime,
+        budget_exempt: bool | None = None,
     ) -> None:
         measured = sql.MEASURED(
             id=job_id,
@@ -92,6 +93,7 @@ class InboxPart(Stored):
             needle=searchable(contact_number),
             transcribe_micros=estimate.transcribe_micros,
             summarize_micros=estimate.summarize_micros,
+            budget_exempt=None if budget_exempt is None else int(budget_exempt),
             skip_reason=skip_reason,
             now=now,
         )

@@ -93,6 +93,7 @@ def job_from(row: tuple[Any, ...]) -> Job:
         completed_at=maybe_instant(row[47]),
         updated_at=instant(row[48]),
         estimate=Estimate(transcribe_micros=row[49], summarize_micros=row[50]),
+        budget_exempt=bool(row[51]),
     )
 
 

@@ -63,6 +63,7 @@ CREATE TABLE jobs (
     title TEXT,
     transcribe_micros BIGINT,
     summarize_micros BIGINT,
+    budget_exempt INTEGER NOT NULL DEFAULT 0,
     cost_micros BIGINT NOT NULL DEFAULT 0,
     discovered_at BIGINT NOT NULL,
     transcription_started_at BIGINT,
@@ -131,6 +132,7 @@ CREATE TABLE summaries (
     markdown TEXT NOT NULL,
     model TEXT NOT NULL,
     prompt_hash TEXT NOT NULL,
+    cost_micros BIGINT,
     created_at BIGINT NOT NULL,
     superseded_at BIGINT,
     UNIQUE (job_id, version)

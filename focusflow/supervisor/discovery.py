@@ -1,7 +1,7 @@
 """Which recordings are there, what do their names and sidecars say, and which of them are for us?"""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ import structlog
 from focusflow.domain.eligibility import Rules, fingerprint, owner_allowed, refusal
 from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy, Status
 from focusflow.domain.money import Estimate
+from focusflow.domain.routing import Consequences, facts_of, route
 from focusflow.domain.recordings import (
     Sidecar,
     estimated_seconds,
@@ -42,8 +43,8 @@ class Intake:
     accept_ownerless: bool
     sidecar_wait: timedelta
     skip_twins: bool
-    estimate: Callable[[float], Estimate]
-    """The price of a call of so many seconds."""
+    estimate: Callable[[float, str | None], Estimate]
+    """The price of a call of so many seconds, summed up by a model; None: the configured one."""
     prices: str = ""
     """Changes whenever prices or budgets do: then waiting calls are priced anew and tried again."""
 
@@ -185,25 +186,36 @@ class Discovery:
         number = job.contact_number or (sidecar.number if sidecar else None)
         # a guess is good enough for a price, not for a refusal: the file's own header decides after the download
         known = seconds if source is DurationSource.SIDECAR else None
+        number = normal_number(number, self._intake.region) if number else None
+        routed = self._routed(replace(job, direction=direction, contact_number=number), seconds)
         await self._inbox.measured(
             job.id,
             duration_seconds=seconds,
             duration_source=source,
             direction=direction,
-            contact_number=normal_number(number, self._intake.region) if number else None,
-            estimate=self._intake.estimate(seconds),
+            contact_number=number,
+            estimate=self._intake.estimate(seconds, routed.model),
+            budget_exempt=routed.budget_exempt,
             skip_reason=None
             if job.requested_by
             else refusal(
                 direction=direction,
                 call_type=job.call_type,
+                contact_name=job.contact_name,
+                contact_number=number,
                 duration_seconds=known,
                 call_at=job.call_at,
                 rules=self._intake.rules,
                 now=self._clock.now(),
+                awaiting_length=known is None,
             ),
             now=self._clock.now(),
         )
+
+    def _routed(self, job: Job, seconds: float) -> Consequences:
+        """Return what the user's rules say of how the call is done; a guessed length will do."""
+        rules = self._intake.rules
+        return route(facts_of(job, seconds=seconds), rules.routing, rules.zone).then
 
     async def _apply_rules(self) -> None:
         """Judge resting jobs anew when the rules are not those they were judged by."""
@@ -229,8 +241,9 @@ class Discovery:
             return
         if job.transcription_completed_at is not None or job.submit_intent_at is not None:
             return  # most of its price is settled or reserved already
-        estimate = self._intake.estimate(job.duration_seconds)
-        if estimate != job.estimate:
+        routed = self._routed(job, job.duration_seconds)
+        estimate = self._intake.estimate(job.duration_seconds, routed.model)
+        if (estimate, routed.budget_exempt) != (job.estimate, job.budget_exempt):
             await self._inbox.measured(
                 job.id,
                 duration_seconds=job.duration_seconds,
@@ -238,6 +251,7 @@ class Discovery:
                 direction=None,
                 contact_number=None,
                 estimate=estimate,
+                budget_exempt=routed.budget_exempt,
                 skip_reason=None,
                 now=self._clock.now(),
             )
@@ -253,11 +267,14 @@ class Discovery:
             job.id: refusal(
                 direction=job.direction,
                 call_type=job.call_type,
+                contact_name=job.contact_name,
+                contact_number=job.contact_number,
                 duration_seconds=_trusted_seconds(job),
                 call_at=job.call_at,
                 rules=self._intake.rules,
                 now=now,
                 awaiting_sidecar=job.hold_kind == HoldKind.SIDECAR,
+                awaiting_length=True,
             )
             for job in jobs
             if job.recorder is not None and not job.requested_by
@@ -304,9 +321,12 @@ def arrival(file: SourceFile, intake: Intake, now: datetime) -> Arrival:
             skip_reason="unrecognised name",
             skipped_by=SkippedBy.NAME,
         )
+    number = normal_number(details.contact_number, intake.region) if details.contact_number else None
     refused = refusal(
         direction=details.direction,
         call_type=details.call_type,
+        contact_name=details.contact_name,
+        contact_number=number,
         duration_seconds=None,
         call_at=details.call_at,
         rules=intake.rules,
@@ -317,7 +337,7 @@ def arrival(file: SourceFile, intake: Intake, now: datetime) -> Arrival:
         file=file,
         recorder=details.recorder,
         contact_name=details.contact_name,
-        contact_number=normal_number(details.contact_number, intake.region) if details.contact_number else None,
+        contact_number=number,
         direction=details.direction,
         call_type=details.call_type,
         call_at=details.call_at,

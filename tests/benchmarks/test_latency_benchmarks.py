@@ -60,7 +60,7 @@ def intake() -> Intake:
         sidecar_wait=timedelta(minutes=10),
         skip_twins=False,
         prices="as they are",
-        estimate=lambda seconds: Estimate(transcribe_micros=round(seconds), summarize_micros=0),
+        estimate=lambda seconds, model: Estimate(transcribe_micros=round(seconds), summarize_micros=0),
     )
 
 

@@ -109,14 +109,16 @@ class InstantSummarizer:
     name = "instant"
     model = "m"
 
-    async def complete(self, *, instructions: str, text: str, on_text: Callable[[str], None]) -> Completion:
+    async def complete(
+        self, *, instructions: str, text: str, on_text: Callable[[str], None], model: str | None = None
+    ) -> Completion:
         usage = TokenUsage(input_tokens=10, output_tokens=10)
         return Completion(text="- noted", model="m", usage=usage, request_id=None, service_tier=None)
 
     def count_tokens(self, text: str) -> int:
         return len(text) // 4
 
-    def context_tokens(self) -> int:
+    def context_tokens(self, model: str | None = None) -> int:
         return 100_000
 
     async def check(self) -> Sequence[str]:
@@ -210,7 +212,7 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
             owner_name=None,
             delete_after_fetch=False,
             refusal=lambda job, seconds: None,
-            estimate=lambda seconds: Estimate(),
+            estimate=lambda seconds, model: Estimate(),
             price_transcript=settled,
             price_completions=settled,
         )

@@ -448,7 +448,7 @@ async def opened(
             time_zone="Europe/London",
             owner_name="Maya Lindqvist",
             delete_after_fetch=False,
-            refusal=lambda job, seconds: "shorter than 10 s" if seconds < 10 else None,
+            refusal=lambda job, seconds: "shorter than 10 s" if seconds is not None and seconds < 10 else None,
             estimate=pricing.estimate,
             price_transcript=partial(pricing.transcript, transcriber),
             price_completions=partial(pricing.completions, summarizer.name),

@@ -146,7 +146,7 @@ async def test_what_is_reserved_follows_the_length_in_the_file(works: OpenWorks,
         job = await w.stop_at(job_id, service="assemblyai", path="transcript", method="POST")
         assert job.duration_source is DurationSource.HEADER
         assert job.duration_seconds is not None
-        estimate = w.chain.estimate(job.duration_seconds)
+        estimate = w.chain.estimate(job.duration_seconds, None)
         assert estimate.micros is not None
         assert (job.estimate_micros, estimate.micros > 7_000) == (estimate.micros, seconds > 60)
         (transcript,) = await charges(w, job, Step.TRANSCRIBE)

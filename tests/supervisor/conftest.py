@@ -432,7 +432,7 @@ def _intake(terms: Terms) -> Intake:
         sidecar_wait=terms.sidecar_wait,
         skip_twins=terms.skip_twins,
         prices=f"{terms.micros_per_second} a second",
-        estimate=lambda seconds: Estimate(
+        estimate=lambda seconds, model: Estimate(
             transcribe_micros=round(seconds * terms.micros_per_second), summarize_micros=0
         ),
     )

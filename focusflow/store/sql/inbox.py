@@ -191,7 +191,7 @@ UPDATE jobs SET status = 'skipped', skipped_by = 'duplicate', updated_at = :now,
 FROM (
     SELECT mine.id AS id, MIN(other.id) AS original FROM {{pairs}}
     AND other.file_md5 = mine.file_md5 AND other.gdrive_file_size = mine.gdrive_file_size
-    AND other.id <> mine.id AND (other.status <> 'skipped' OR other.skipped_by = 'user')
+    AND other.id <> mine.id AND (other.status <> 'skipped' OR other.skipped_by IN ('user', 'silence'))
     GROUP BY mine.id
 ) AS twins
 WHERE jobs.id = twins.id AND jobs.status = 'discovered' AND jobs.status IN {movable(Status.SKIPPED, Mover.RULE)}
@@ -253,7 +253,7 @@ MEASURED = Query(f"""
 UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :duration_source, updated_at = :now,
     call_direction = COALESCE(:direction, call_direction), contact_number = COALESCE(:contact_number, contact_number),
     haystack = haystack || ' ' || COALESCE(:needle, ''), transcribe_micros = CAST(:transcribe_micros AS BIGINT),
-    summarize_micros = CAST(:summarize_micros AS BIGINT),
+    summarize_micros = CAST(:summarize_micros AS BIGINT), budget_exempt = COALESCE(:budget_exempt, budget_exempt),
     hold_reason = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE hold_reason END,
     next_attempt_at = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE next_attempt_at END,
     hold_kind = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE hold_kind END,

@@ -43,7 +43,7 @@ jobs.next_attempt_at, jobs.retry_count, jobs.rescue_count, jobs.error_step, jobs
 jobs.claimed_by, jobs.lease_until, {upload_ref}, {uploaded_at}, jobs.submit_intent_at, jobs.transcript_id,
 jobs.language, jobs.title, {estimate}, jobs.cost_micros, jobs.discovered_at, jobs.transcription_started_at,
 jobs.transcription_completed_at, jobs.summarization_started_at, jobs.summarization_completed_at, jobs.sync_started_at,
-jobs.completed_at, jobs.updated_at, jobs.transcribe_micros, jobs.summarize_micros
+jobs.completed_at, jobs.updated_at, jobs.transcribe_micros, jobs.summarize_micros, jobs.budget_exempt
 """.format(
     upload_ref=_OF_THIS_CONTENT.format("jobs.upload_ref"),
     uploaded_at=_OF_THIS_CONTENT.format("jobs.uploaded_at"),
