@@ -1,0 +1,203 @@
+"""What does each key really do, and which sentence says that it was done?
+
+No widget is touched here: a deed asks the desk, and returns what people are to read.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from focusflow.domain.jobs import JobId, Status, Step
+from focusflow.domain.transcript import timed_text
+from focusflow.ports import Desk, JobDetail, JobFilter, RunPrice
+from focusflow.tui import words
+from focusflow.tui.actions import price_words
+from focusflow.tui.facts import Engine, Facts
+from focusflow.tui.plain import plain
+
+PARALLEL_MOST = 64
+"""As the configuration allows."""
+REASON = "skipped by hand"
+
+OLDER_READ = 500
+"""So many skipped calls are looked at to find those that were there before the first start."""
+_OLDER = "only new calls are processed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """Calls that were there before the first start."""
+
+    job_ids: tuple[JobId, ...]
+    price: RunPrice
+    more: bool
+    """There may be more than were looked at."""
+
+    @property
+    def said(self) -> str:
+        return f"{len(self.job_ids):,}{'+' if self.more else ''} older {'call' if len(self.job_ids) == 1 else 'calls'}"
+
+
+class Deeds:
+    """The verbs of the screen."""
+
+    def __init__(self, desk: Desk, facts: Facts, engine: Engine | None) -> None:
+        self._desk, self._facts, self._engine = desk, facts, engine
+        self._clock = facts.clock
+
+    # ------------------------------------------------------------------------------------------------------ all the work
+
+    async def pause(self, working: int) -> str:
+        await self._desk.pause(now=self._clock.now())
+        if not working:
+            return "Paused. Nothing new is started; p goes on."
+        return f"Paused. {words.many(working, 'call')} finish first; p again hands them back, P goes on."
+
+    async def resume(self) -> str:
+        await self._desk.resume(now=self._clock.now())
+        return "Going on: what is due is started."
+
+    async def discover(self) -> str:
+        await self._desk.request_discovery(now=self._clock.now())
+        return "Looking for new recordings now."
+
+    async def set_parallel(self, wanted: int) -> str:
+        capacity = min(PARALLEL_MOST, max(1, wanted))
+        await self._desk.set_capacity(capacity, now=self._clock.now())
+        configured = "" if capacity == self._facts.concurrency else f" (configured: {self._facts.concurrency})"
+        return f"{words.many(capacity, 'call')} at the same time{configured}."
+
+    # ------------------------------------------------------------------------------------------------------------ calls
+
+    async def process(self, job_ids: Sequence[JobId], from_step: Step | None) -> str:
+        done = await self._desk.process(job_ids, from_step=from_step, now=self._clock.now())
+        what = {
+            None: "in the queue, whatever the rules say",
+            Step.SYNC: "brought to Notion again",
+            Step.SUMMARIZE: "summarised again",
+        }
+        will = what.get(from_step, "transcribed again")
+        return _told(done, job_ids, f"{'is' if len(done) == 1 else 'are'} {will}", "can be done now")
+
+    async def retry(self, job_ids: Sequence[JobId] | None) -> str:
+        done = await self._desk.retry(job_ids, now=self._clock.now())
+        asked = done if job_ids is None else job_ids
+        return _told(done, asked, f"{'is' if len(done) == 1 else 'are'} tried again", "has failed")
+
+    async def cancel(self, job_ids: Sequence[JobId]) -> str:
+        done = await self._desk.cancel(job_ids, now=self._clock.now())
+        return _told(done, job_ids, "stopped; what is paid for stays, r goes on from there", "is being worked on")
+
+    async def skip(self, job_ids: Sequence[JobId]) -> str:
+        done = await self._desk.skip_jobs(job_ids, reason=REASON, now=self._clock.now())
+        return _told(done, job_ids, "skipped; x again does it after all", "can be skipped")
+
+    async def unskip(self, job_ids: Sequence[JobId]) -> str:
+        done = await self._desk.unskip(job_ids, now=self._clock.now())
+        return _told(done, job_ids, "back in the queue", "was skipped")
+
+    async def price(self, job_ids: Sequence[JobId], from_step: Step | None) -> RunPrice:
+        return await self._desk.price(job_ids, from_step=from_step)
+
+    async def older(self) -> Older | None:
+        """Return the calls that were there before the first start; None: there are none."""
+        skipped = await self._desk.page(JobFilter(statuses=(Status.SKIPPED,)), limit=OLDER_READ)
+        found = tuple(row.job.id for row in skipped if _OLDER in (row.job.skip_reason or ""))
+        if not found:
+            return None
+        return Older(
+            job_ids=found, price=await self._desk.price(found, from_step=None), more=len(skipped) == OLDER_READ
+        )
+
+    # ------------------------------------------------------------------------------------------------------------- texts
+
+    async def facts_of(self, job_ids: Sequence[JobId]) -> str:
+        """Return what is copied of calls: a few lines each."""
+        rows = {row.job.id: row for row in await self._desk.rows(job_ids)}
+        now, zone = self._clock.now(), self._facts.budgets.zone
+        told = []
+        for row in (rows[job_id] for job_id in job_ids if job_id in rows):
+            job, page = row.job, words.notion(row)
+            links = [link for link in (page and page.url, job.web_url) if link]
+            at = job.call_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if job.call_at else "time unknown"
+            who = " ".join(filter(None, (job.contact_name, job.contact_number))) or job.file_name
+            about = [plain(job.title)] if job.title else []
+            head = f"{at}  {plain(who)}  {words.length(job.duration_seconds)}".rstrip()
+            told.append("\n".join([head, *about, words.sentence(row, now, zone), *links, f"id {job.id}"]))
+        return "\n\n".join(told)
+
+    async def save(self, job_ids: Sequence[JobId]) -> str:
+        """Write each call into a Markdown file of its own."""
+        saved = []
+        for job_id in job_ids:
+            detail = await self._desk.detail(job_id, events=0)
+            if detail is not None:
+                saved.append(await self._write(detail))
+        if not saved:
+            return "There is nothing to save."
+        return f"Saved {saved[0]}." if len(saved) == 1 else f"Saved {len(saved)} calls in {self._facts.folder}."
+
+    async def _write(self, detail: JobDetail) -> str:
+        job = detail.row.job
+        at = (job.call_at or job.discovered_at).astimezone(self._facts.budgets.zone)
+        who = re.sub(r"[^\w .()+-]", "_", words.contact(job)).strip(" .")[:60]
+        path = anyio.Path(self._facts.folder) / f"{at:%Y-%m-%d %H%M} {who} {job.id}.md"
+        await path.parent.mkdir(parents=True, exist_ok=True)
+        await path.write_text(document(detail, f"{at:%Y-%m-%d %H:%M}"), encoding="utf-8")
+        return str(path)
+
+
+def document(detail: JobDetail, at: str) -> str:
+    """Return a call as Markdown: facts, summary, transcript."""
+    job, documents = detail.row.job, detail.documents
+    page = words.notion(detail.row)
+    facts = [
+        ("When", at),
+        ("Contact", " ".join(filter(None, (job.contact_name, job.contact_number)))),
+        ("Direction", str(job.direction or "")),
+        ("Length", words.length(job.duration_seconds)),
+        ("Cost", words.usd(job.cost_micros)),
+        ("Notion", (page and page.url) or ""),
+        ("Recording", job.web_url or job.file_name),
+    ]
+    parts = [f"# {plain(job.title or words.contact(job))}", "\n".join(f"- {k}: {plain(v)}" for k, v in facts if v)]
+    if job.error_message:
+        parts.append(f"Failed: {plain(job.error_message)}")
+    if documents.summary is not None:
+        parts.append(plain(documents.summary.markdown.strip(), lines=True))
+    if documents.transcript is not None:
+        parts.append("## Transcript\n\n" + plain(timed_text(documents.transcript), lines=True).replace("\n", "\n\n"))
+    return "\n\n".join(parts) + "\n"
+
+
+def _told(done: Sequence[JobId], asked: Sequence[JobId], what: str, wanted: str) -> str:
+    """Return how many calls were changed, and why the others were not."""
+    if not done:
+        return f"Nothing was changed: {'the call' if len(asked) == 1 else 'none of them'} {_not(wanted, len(asked))}."
+    left = len(asked) - len(done)
+    rest = f" {words.many(left, 'other')} could not be." if left else ""
+    return f"{words.many(len(done), 'call')} {what}.{rest}"
+
+
+def _not(wanted: str, count: int) -> str:
+    verb, _, rest = wanted.partition(" ")
+    if count > 1:
+        return f"{verb} {rest}"
+    return f"{'cannot' if verb == 'can' else verb + ' not'} {rest}"
+
+
+Deed = Callable[[], Awaitable[str]]
+
+
+def costs(price: RunPrice) -> bool:
+    """Say whether somebody must be asked first."""
+    return bool(price.micros or price.unpriced)
+
+
+def priced(price: RunPrice) -> str:
+    """Return a price for a question: `$0.12`, `free: the transcript is already there`."""
+    if costs(price):
+        return price_words(price.micros, price.unpriced)
+    return f"free: {price.free_because}" if price.free_because else "free"

@@ -1,0 +1,67 @@
+"""What do the lines below the list say: the chosen call's sentence, the last answer, and the keys?"""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from focusflow.tui.actions import Action, Context, Keymap, shown, word_for
+from focusflow.tui.band import Band, Part, line
+
+
+class Sentence(Band):
+    """What happened to the chosen call, and what comes next, in at most two lines."""
+
+    def __init__(self) -> None:
+        super().__init__(id="sentence")
+
+
+class StatusLine(Band):
+    """The last answer at the left; at the right which calls are listed."""
+
+    def __init__(self) -> None:
+        super().__init__(id="status")
+        self._answer: Part = ("", "")
+        self._listed = ""
+
+    def answer(self, sentence: str, *, style: str = "") -> None:
+        self._answer = (f" {sentence}", style)
+        self._redraw()
+
+    def listed(self, words: str) -> None:
+        self._listed = words
+        self._redraw()
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if self.size.width:
+            self.say(line([self._answer], [(f"{self._listed} ", "$text-muted")], self.size.width))
+
+
+class Keys(Band):
+    """The keys that mean something now, the most useful first, as many as there is room for."""
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+
+    def show(self, actions: Sequence[tuple[Action, str]], keymap: Keymap) -> None:
+        """Show these actions, each with its word."""
+        width, parts = self.size.width, list[Part]()
+        used = 0
+        for action, word in sorted(actions, key=lambda pair: -pair[0].footer):
+            keys = keymap.of(action)
+            if not action.footer or not keys:
+                continue
+            key = shown(keys[0])
+            needed = Content(f" {key} {word} ").cell_length
+            if used + needed > width:
+                break
+            parts += [(" ", ""), (key, "bold $text-accent"), (f" {word} ", "$text-muted")]
+            used += needed
+        self.say(Content.assemble(*parts))
+
+
+def offered(actions: Sequence[Action], context: Context) -> list[tuple[Action, str]]:
+    """Return the actions with the words that say what they would do now."""
+    return [(action, word_for(action, context)) for action in actions]
