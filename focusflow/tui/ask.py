@@ -16,11 +16,13 @@ Answer = tuple[str, str]
 class Ask(ModalScreen[str]):
     """One question. The answer is the key that was pressed; empty for "leave it as it is"."""
 
-    def __init__(self, question: str, effects: Sequence[tuple[str, str]] = (), *answers: Answer) -> None:
+    def __init__(
+        self, question: str, effects: Sequence[tuple[str, str]] = (), answers: Sequence[Answer] = (("y", "yes"),)
+    ) -> None:
         """Ask *question*; *effects* are names and values. Enter gives the answer if there is only one."""
         super().__init__()
         self._question, self._effects = question, effects
-        self._answers = dict(answers or [("y", "yes")])
+        self._answers = dict(answers)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="ask", classes="box"):
