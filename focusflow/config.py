@@ -536,7 +536,7 @@ def load(
     environ = os.environ if environ is None else environ
     path = _find_file(file, environ)
     layers = [(_from_yaml(path) if path else {}, str(path)), *_from_environment(environ)]
-    layers += [({key: value}, "command line") for key, value in (flags or {}).items() if value is not None]
+    layers += [({key: _from_flag(value)}, "command line") for key, value in (flags or {}).items() if value is not None]
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
     for layer, origin in layers:
@@ -632,6 +632,10 @@ def _keys() -> Iterator[tuple[str, Any]]:
         for name, kind in model.__annotations__.items():
             key = f"{section}.{name}".lstrip(".")
             if key not in _SECTIONS:
+def _from_flag(value: object) -> object:
+    return _from_text(value) if isinstance(value, str) else value
+
+
                 yield key, kind
 
 

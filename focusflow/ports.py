@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from focusflow.domain.budgets import Budgets, Limits, Period
-from focusflow.domain.budgets import Override as Override
-from focusflow.domain.budgets import OverrideKind as OverrideKind
+from focusflow.domain.budgets import Budgets, Limits, Override, Period
+from focusflow.domain.budgets import OverrideKind as OverrideKind  # noqa: PLC0414  # theirs who ask the store, too
 from focusflow.domain.jobs import (
     Attempt,
     Claim,
@@ -1077,9 +1076,7 @@ class LedgerLine:
 class Accounts(Protocol):
     """What was spent and what was not, from the ledger. *since* None: from the beginning."""
 
-    async def costs(
-        self, by: CostsBy, *, since: datetime | None, now: datetime, zone: ZoneInfo
-    ) -> Sequence[Costs]:
+    async def costs(self, by: CostsBy, *, since: datetime | None, now: datetime, zone: ZoneInfo) -> Sequence[Costs]:
         """Return the ledger's sums, days and months in order, all else dearest first."""
         ...
 

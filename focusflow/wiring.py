@@ -395,6 +395,11 @@ class Pricing:
         """What is ordered on top of a transcript, by the names that are priced."""
         wanted = self.settings.assemblyai
         named = {
+    def summary_models(self) -> tuple[str, ...]:
+        """The language models that may be used: the usual one, and those that rules name."""
+        named = (rule.then.model for rule in self.settings.routing)
+        return tuple(dict.fromkeys([self.settings.openai.model, *(name for name in named if name)]))
+
             "speaker_labels": wanted.speaker_labels,
             "entity_detection": wanted.entity_detection,
             "sentiment_analysis": wanted.sentiment_analysis,

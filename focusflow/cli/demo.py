@@ -23,7 +23,8 @@ from focusflow.cli.session import run_async
 from focusflow.cli.work import logging_for, stopping_on_signals
 from focusflow.config import Settings, load
 from focusflow.domain.jobs import JobId, Status
-from focusflow.events import JobChanged, JobsAdded, Subscription
+from focusflow.domain.money import format_usd
+from focusflow.events import Bus, JobChanged, JobsAdded, Subscription
 from focusflow.ports import JobFilter, JobRow
 from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
 from focusflow.sandbox.faults import FaultPlan
@@ -206,7 +207,7 @@ def _account(rows: list[JobRow], sandbox: Sandbox) -> str:
     pages = len(sandbox.notion.pages())
     return (
         f"{done} calls completed, {skipped} skipped, {pages} pages in the emulated Notion.\n"
-        f"With real accounts this would have cost ${output.usd(spent)}."
+        f"With real accounts this would have cost {format_usd(spent)}."
     )
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from focusflow.cli import output
+from focusflow.cli.costs import charges_table
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
 from focusflow.config import Loaded, SecretStr, Settings, missing_for_work, valid_keys, value_of, without_effect
 from focusflow.domain.jobs import Status
+from focusflow.domain.money import format_usd
 from focusflow.ports import Control, JobDetail, JobFilter, JobRow, Stats
 
 PAGE = 500
@@ -29,24 +31,22 @@ def print_stats(options: Options, *, as_json: bool) -> None:
             return await control.stats(now=at, day_start=midnight, month_start=midnight.replace(day=1))
 
     stats = run_async(work)
-    found = output.stats_json(stats, date=at.date().isoformat(), daily_micros=settings.daily_micros)
     if as_json:
-        output.put_json(found)
+        output.put_json(output.stats_json(stats, date=at.date().isoformat(), daily_micros=settings.daily_micros))
     else:
-        output.put(_stats_text(stats, found))
+        output.put(_stats_text(stats, settings.daily_micros))
 
 
-def _stats_text(stats: Stats, found: output.Json) -> str:
+def _stats_text(stats: Stats, daily_micros: int | None) -> str:
     counts = [(str(status), str(count)) for status, count in stats.counts.items()]
     lines = [output.table(("CALLS", ""), [*counts, ("(waiting)", str(stats.held))]), ""]
-    today = found["today"]
-    budget = f" of ${today['budget_usd']}" if today["budget_usd"] is not None else ""
-    lines.append(
-        f"Today: ${today['spent_usd']} spent, ${today['reserved_usd']} reserved{budget}, {today['jobs']} calls."
-    )
-    if today["unpriced"]:
-        lines.append(f"{today['unpriced']} charges of today have no known price and are not in it.")
-    lines.append(f"This month: ${found['month']['spent_usd']} spent, {found['month']['jobs']} calls.")
+    today, month = stats.today, stats.month
+    budget = f" of {format_usd(daily_micros)}" if daily_micros is not None else ""
+    spent, reserved = format_usd(today.settled_micros), format_usd(today.reserved_micros)
+    lines.append(f"Today: {spent} spent, {reserved} reserved{budget}, {today.jobs} calls.")
+    if today.unpriced:
+        lines.append(f"{today.unpriced} charges of today have no known price and are not in it.")
+    lines.append(f"This month: {format_usd(month.settled_micros)} spent, {month.jobs} calls.")
     if stats.failures_by_step:
         lines.append("Failed: " + ", ".join(f"{step} {count}" for step, count in stats.failures_by_step.items()) + ".")
     if stats.average_seconds_by_step:
@@ -130,6 +130,8 @@ def _detail_text(detail: JobDetail, settings: Settings) -> str:
     lines = [f"{key:<{width}}  {output.plain(str(value))}" for key, value in facts.items()]
     if detail.attempts:
         lines += ["", output.table(("STEP", "STARTED", "OUTCOME", "ERROR"), _attempt_lines(detail, settings))]
+    if detail.charges:
+        lines += ["", charges_table(detail.charges, settings.zone)]
     if detail.documents.summary:
         lines += ["", "SUMMARY", "", *map(output.plain, detail.documents.summary.markdown.splitlines())]
     if detail.documents.transcript:
@@ -217,7 +219,7 @@ def _csv_lines(found: output.Json, *, header: bool) -> str:
     writer = csv.DictWriter(text, flat.keys())
     if header:
         writer.writeheader()
-    writer.writerow(flat)
+    writer.writerow({key: output.harmless_cell(value) for key, value in flat.items()})
     return text.getvalue()
 
 

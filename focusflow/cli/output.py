@@ -4,13 +4,14 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from focusflow.cli.outcome import ReaderGone
 from focusflow.domain.jobs import Attempt, Job, LogLine, Status
+from focusflow.domain.money import exact_usd, format_usd
 from focusflow.ports import ChargeRow, Delivery, Documents, JobDetail, JobRow, Spending, Stats
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -37,6 +38,16 @@ def put_json(value: object) -> None:
     put(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+_PHONE_NUMBER = re.compile(r"\+[\d ]+")
+
+
+def harmless_cell(value: object) -> object:
+    """Return a cell for a CSV file that no spreadsheet takes for a formula: names come from other people's phones."""
+    if not isinstance(value, str) or _PHONE_NUMBER.fullmatch(value):
+        return value
+    return f"'{value}" if value.lstrip().startswith(("=", "+", "-", "@")) else value
+
+
 def instant(at: datetime | None) -> str | None:
     """Return UTC ISO 8601, such as 2026-11-23T10:00:00Z."""
     if at is None:
@@ -44,14 +55,8 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def usd(micros: int) -> str:
-    """Return dollars as a decimal string, exact to the micro-dollar."""
-    sign, micros = ("-", -micros) if micros < 0 else ("", micros)
-    return f"{sign}{micros // 1_000_000}.{micros % 1_000_000:06d}"
-
-
 def maybe_usd(micros: int | None) -> str | None:
-    return None if micros is None else usd(micros)
+    return None if micros is None else exact_usd(micros)
 
 
 def _delivery(row: JobRow, sink: str) -> Delivery | None:
@@ -90,7 +95,7 @@ def job_json(row: JobRow) -> Json:
         "notion_sync_attempts": notion.attempts if notion else 0,
         "deliveries": [_delivery_json(delivery) for delivery in row.deliveries],
         "estimate_usd": maybe_usd(job.estimate_micros),
-        "cost_usd": usd(job.cost_micros),
+        "cost_usd": exact_usd(job.cost_micros),
         "transcript_id": job.transcript_id,
         "discovered_at": instant(job.discovered_at),
         "completed_at": instant(job.completed_at),
@@ -184,8 +189,8 @@ def _event_json(line: LogLine) -> Json:
 def _spending_json(spending: Spending) -> Json:
     return {
         "jobs": spending.jobs,
-        "spent_usd": usd(spending.settled_micros),
-        "reserved_usd": usd(spending.reserved_micros),
+        "spent_usd": exact_usd(spending.settled_micros),
+        "reserved_usd": exact_usd(spending.reserved_micros),
         "unpriced": spending.unpriced,
     }
 
@@ -214,14 +219,16 @@ def stats_json(stats: Stats, *, date: str, daily_micros: int | None) -> Json:
     }
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return aligned columns; the last one is not padded."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = ()) -> str:
+    """Return aligned columns, those numbered *right* to the right; a last one on the left is not padded."""
     lines = [header, *rows]
-    widths = [max(cells(line[column]) for line in lines) for column in range(len(header) - 1)]
-    return "\n".join(
-        "  ".join([*(pad(text, width) for text, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
-        for line in lines
-    )
+    widths = [max(cells(line[column]) for line in lines) for column in range(len(header))]
+
+    def line_of(line: Sequence[str]) -> str:
+        columns = enumerate(zip(line, widths, strict=True))
+        return "  ".join(pad_left(text, width) if n in right else pad(text, width) for n, (text, width) in columns)
+
+    return "\n".join(line_of(line).rstrip() for line in lines)
 
 
 def cells(text: str) -> int:
@@ -235,6 +242,10 @@ def cells(text: str) -> int:
 
 def pad(text: str, width: int) -> str:
     return text + " " * max(0, width - cells(text))
+
+
+def pad_left(text: str, width: int) -> str:
+    return " " * max(0, width - cells(text)) + text
 
 
 def cut(text: str, width: int) -> str:
@@ -309,10 +320,10 @@ def length(seconds: float | None) -> str:
 def cost(job: Job) -> str:
     """Return what a job cost, or with ~ what it is expected to."""
     if job.cost_micros:
-        return f"${job.cost_micros / 1_000_000:.4f}"
+        return format_usd(job.cost_micros)
     if job.status in (Status.SKIPPED, Status.COMPLETED):
         return "$0"
-    return "?" if job.estimate_micros is None else f"~${job.estimate_micros / 1_000_000:.4f}"
+    return "?" if job.estimate_micros is None else f"~{format_usd(job.estimate_micros)}"
 
 
 def note(row: JobRow) -> str:

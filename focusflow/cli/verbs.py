@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from focusflow.cli.outcome import Exit, Finished, say
-from focusflow.cli.session import Options, control_of, now, run_async, told
-from focusflow.domain.jobs import JobId
-from focusflow.ports import Control
+from focusflow.cli.session import Options, control_of, now, resolved, run_async, told
+from focusflow.domain.jobs import JobId, Status
+from focusflow.ports import Control, JobFilter, JobRow, RunPrice
+
+_PAGE = 500
 
 
 def _report(done: Sequence[JobId], asked: int | None, sentence: str, otherwise: str) -> None:
@@ -17,14 +19,25 @@ def _report(done: Sequence[JobId], asked: int | None, sentence: str, otherwise: 
         say(f"{asked - len(done)} left as they were: {otherwise[0].lower()}{otherwise[1:]}")
 
 
-def retry_jobs(options: Options, ids: list[str] | None) -> None:
+def retry_jobs(options: Options, ids: list[str] | None, *, yes: bool) -> None:
+    """Say what trying again costs, and do it."""
+    from focusflow.cli.agreement import agreed_to_pay, priced
+    from focusflow.wiring import opened_store
+
     settings = options.load().settings
 
+    async def look() -> tuple[list[JobId], RunPrice | None]:
+        async with opened_store(settings) as store:
+            jobs = await _failed(store) if ids is None else await resolved(store, ids)
+            return jobs, await priced(store, jobs, None) if jobs else None
+
+    jobs, price = run_async(look)
+    if price is not None:
+        agreed_to_pay(price, None, yes=yes)
+
     async def work() -> Sequence[JobId]:
-        if ids is not None:
-            return await told(settings, ids, lambda control, jobs: control.retry(jobs, now=now()))
         async with control_of(settings) as control:
-            return await control.retry(None, now=now())
+            return await control.retry(None if ids is None else jobs, now=now())
 
     done = run_async(work)
     _report(
@@ -33,6 +46,18 @@ def retry_jobs(options: Options, ids: list[str] | None) -> None:
         "{count} {calls} will be tried again.",
         "Nothing to retry: no such call has failed.",
     )
+
+
+async def _failed(control: Control) -> list[JobId]:
+    """Return all failed calls."""
+    chosen = JobFilter(statuses=(Status.FAILED,))
+    found: list[JobRow] = []
+    while True:
+        before = (found[-1].job.discovered_at, found[-1].job.id) if found else None
+        page = await control.jobs(chosen, limit=_PAGE, before=before)
+        found += page
+        if len(page) < _PAGE:
+            return [row.job.id for row in found]
 
 
 def skip_jobs(options: Options, ids: list[str], reason: str) -> None:

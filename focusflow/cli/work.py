@@ -16,7 +16,7 @@ from focusflow.cli.session import Options, control_of, now, resolved, run_async
 from focusflow.config import Settings, missing_for_looking, secrets
 from focusflow.domain.jobs import PHASES, JobId, Phase, Step
 from focusflow.errors import ConfigError
-from focusflow.ports import JobRow
+from focusflow.ports import JobRow, RunPrice
 
 
 @contextmanager
@@ -131,15 +131,26 @@ def discover_once(options: Options, *, as_json: bool) -> None:
         output.put(f"{found['summary']}. {found['counts']['discovered']} calls wait to be processed.")
 
 
-def process_now(options: Options, ids: list[str], *, from_step: str | None, queue: bool) -> None:
-    """Ask for the calls and, unless *queue*, process them here and now."""
+def process_now(options: Options, ids: list[str], *, from_step: str | None, queue: bool, yes: bool) -> None:
+    """Say what it costs, ask for the calls and, unless *queue*, process them here and now."""
+    from focusflow.cli.agreement import agreed_to_pay, priced
+    from focusflow.wiring import opened_store
+
     settings = options.load().settings
     step = _step(from_step)
 
     async def ask() -> tuple[JobId, ...]:
         async with control_of(settings) as control:
-            jobs = await resolved(control, ids)
             if (await control.control()).paused and not queue:
+    async def look() -> tuple[list[JobId], RunPrice]:
+        async with opened_store(settings) as store:
+            jobs = await resolved(store, ids)
+            return jobs, await priced(store, jobs, step)
+
+    jobs, price = run_async(look)
+    if step is not None:
+        agreed_to_pay(price, step, yes=yes)
+
                 say("FocusFlow is paused: the calls are asked for and wait for `focusflow resume`.")
             return tuple(await control.process(jobs, from_step=step, now=now()))
 

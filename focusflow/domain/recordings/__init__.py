@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from focusflow.domain.recordings import bcr, cube_acr
 from focusflow.domain.recordings.details import CallDetails, Grammar, tidy, utc_instant
-from focusflow.domain.recordings.files import estimated_seconds, is_audio, is_sidecar, stem
+from focusflow.domain.recordings.files import BYTES_PER_SECOND, estimated_seconds, is_audio, is_sidecar, stem
 from focusflow.domain.recordings.numbers import normal_number
 from focusflow.domain.recordings.sidecars import Sidecar, read_sidecar
 
 __all__ = [
+    "BYTES_PER_SECOND",
     "GRAMMARS",
     "CallDetails",
     "Grammar",

@@ -10,7 +10,7 @@ _AUDIO = frozenset([
 ])
 # fmt: on
 _SIDECAR = "json"
-_BYTES_PER_SECOND = 4_000
+BYTES_PER_SECOND = 4_000
 """What phone recorders write, about: good enough for a price until something better is known."""
 
 
@@ -45,7 +45,7 @@ def stem(name: str) -> str:
 
 def estimated_seconds(size_bytes: int) -> float:
     """Guess how long a recording is from its size, at 4,000 bytes a second; a size below nothing is nothing."""
-    return max(0, size_bytes) / _BYTES_PER_SECOND
+    return max(0, size_bytes) / BYTES_PER_SECOND
 
 
 def _extension(name: str) -> str:
