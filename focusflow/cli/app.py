@@ -15,9 +15,9 @@ app = typer.Typer(
     help="Phone-call recordings in, transcripts, summaries and Notion pages out: by itself, exactly once, within a budget.",
     epilog=(
         "Exit codes: 0 done, 1 a mistake in FocusFlow (see the log), 2 usage, 3 configuration, 4 database, "
-        "5 a service or the source, 6 no such job, 130 interrupted."
+        "5 a service or the source, 6 no such job, 129 terminal gone, 130 interrupted, 143 terminated."
     ),
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -65,6 +65,12 @@ def root(
         Path | None,
         typer.Option("--data-dir", metavar="DIR", help="Where database and logs are."),
     ] = None,
+    monitor: Annotated[
+        bool, typer.Option("--monitor", help="The screen only looks; another FocusFlow does the work.")
+    ] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="The screen works too, beside another FocusFlow on this database.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -74,6 +80,10 @@ def root(
         flags["data_dir"] = str(data_dir)
     options: Options = context.obj
     options.config, options.flags = config, flags
+    if context.invoked_subcommand is None:
+        from focusflow.cli.screen import run_screen
+
+        run_screen(options, monitor=monitor, beside=beside)
 
 
 def _split(pair: str) -> tuple[str, str]:
@@ -109,11 +119,44 @@ def demo(
         Path | None,
         typer.Option("--keep", metavar="DIR", help="Keep the demo's data here instead of throwing it away."),
     ] = None,
+    no_screen: Annotated[
+        bool, typer.Option("--no-screen", help="Print lines to the end; also where there is no terminal.")
+    ] = False,
 ) -> None:
     """Show the whole product at work, without an account or cost. The services are emulated on this machine."""
     from focusflow.cli.demo import run_demo
 
-    run_demo(speed=speed, keep=keep)
+    run_demo(speed=speed, keep=keep, screen=not no_screen)
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="How often to look for what changed.")
+    ] = 2.0,
+) -> None:
+    """Tell each change in a line, for pipes and screen readers. Does no work itself; Ctrl-C ends it."""
+    from focusflow.cli.watch import watch_changes
+
+    watch_changes(context.obj, every=every)
+
+
+@app.command()
+def init(
+    to: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("config.yaml"),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Write this key, such as source=folder. May be repeated."),
+    ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask/--no-ask", help="Ask for what is missing, where there is a terminal.")
+    ] = True,
+) -> None:
+    """Write a configuration with every key explained. Never overwrites one."""
+    from focusflow.cli.init import write_configuration
+
+    write_configuration(to, dict(_split(pair) for pair in settings or []), ask=ask)
 
 
 @app.command()
