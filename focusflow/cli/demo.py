@@ -7,19 +7,22 @@ import hashlib
 import json
 import shlex
 import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import anyio
+import anyio.to_thread
 
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
-from focusflow.cli.session import run_async
+from focusflow.cli.session import now, run_async
 from focusflow.cli.work import logging_for, stopping_on_signals
 from focusflow.config import Settings, load
 from focusflow.domain.jobs import JobId, Status
@@ -27,15 +30,20 @@ from focusflow.domain.money import format_usd
 from focusflow.events import Bus, JobChanged, JobsAdded, Subscription
 from focusflow.ports import JobFilter, JobRow
 from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
-from focusflow.sandbox.faults import FaultPlan
+from focusflow.sandbox.faults import Fault, FaultPlan
 from focusflow.sandbox.openai import API_KEY as OPENAI_KEY
 from focusflow.sandbox.recordings import Recording, standard_recordings
 from focusflow.sandbox.server import Sandbox, build_sandbox
-from focusflow.wiring import Works, opened_works
+from focusflow.store import Store
+from focusflow.wiring import Works, opened_store, opened_works
 
 AT_START = 5
 """Recordings that lie there when the demo begins; the others arrive while it runs."""
 ARRIVAL_SECONDS = 1.5
+BUDGET_USD = 0.2
+"""On the screen: enough for every call but the longest, which waits until somebody raises it."""
+FAILS_ON_PURPOSE = Fault(service="openai", kind="content_filter", skip=1)
+"""One summary is refused, once: something to find, to understand and to retry."""
 
 
 def environment(sandbox: Sandbox, database_id: str) -> dict[str, str]:
@@ -77,7 +85,7 @@ def _data_directory(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(place)
 
 
-def _settings(data: Path, sandbox: Sandbox, speed: float) -> Settings:
+def _settings(data: Path, sandbox: Sandbox, speed: float, *, budget_usd: float) -> Settings:
     environ = environment(sandbox, sandbox.notion.create_focusflow_database())
     return load(
         environ=environ,
@@ -88,19 +96,27 @@ def _settings(data: Path, sandbox: Sandbox, speed: float) -> Settings:
             "assemblyai.poll_seconds": max(0.05, 0.5 / speed),
             "markdown.path": str(data / "calls"),
             "discovery.sidecar_wait_minutes": 0.1,
-            "budget.daily_usd": 5,
+            "budget.daily_usd": budget_usd,
             "call.owner_name": "Maya",
             "timeouts.shutdown_grace_seconds": 2,
         },
     ).settings
 
 
-def run_demo(*, speed: float, keep: Path | None) -> None:
-    """Run the whole product on emulated services until every call is done, and show what came of it."""
+def run_demo(*, speed: float, keep: Path | None, screen: bool) -> None:
+    """Show the whole product on emulated services: on the screen where there is one, else line by line to the end."""
+    if screen and sys.stdin.isatty() and sys.stdout.isatty():
+        _on_screen(speed=speed, keep=keep)
+    else:
+        _line_by_line(speed=speed, keep=keep)
+
+
+def _line_by_line(*, speed: float, keep: Path | None) -> None:
+    """Run until every call is done, and show what came of it."""
 
     async def work(data: Path) -> None:
         async with build_sandbox(speed=speed, recordings=False) as sandbox:
-            settings = _settings(data, sandbox, speed)
+            settings = _settings(data, sandbox, speed, budget_usd=5)
             with logging_for(settings, quiet=True):
                 async with stopping_on_signals() as signals, opened_works(settings) as works:
                     signals.stop = works.supervisor.stop
@@ -114,6 +130,44 @@ def run_demo(*, speed: float, keep: Path | None) -> None:
         run_async(lambda: work(data))
 
 
+def _on_screen(*, speed: float, keep: Path | None) -> None:
+    """Open the screen; one call fails on purpose, and the budget is too small for the longest."""
+    from focusflow.cli.screen import Purpose, host
+
+    async def work(data: Path) -> None:
+        faults = FaultPlan([FAILS_ON_PURPOSE])
+        async with build_sandbox(speed=speed, faults=faults, recordings=False) as sandbox:
+            settings = _settings(data, sandbox, speed, budget_usd=BUDGET_USD)
+            with logging_for(settings, quiet=True):
+                try:
+                    await host(settings, Purpose(demo=True, beside=True, alongside=partial(_arriving, sandbox, speed)))
+                finally:
+                    await _farewell(settings, sandbox, data, kept=keep is not None)
+
+    with _data_directory(keep) as data:
+        run_async(lambda: work(data))
+
+
+@asynccontextmanager
+async def _arriving(sandbox: Sandbox, speed: float, store: Store, bus: Bus) -> AsyncIterator[None]:
+    """Let calls lie there at the start and others arrive, for as long as the context lasts."""
+    recordings = await anyio.to_thread.run_sync(standard_recordings, date.today())
+    for recording in recordings[:AT_START]:
+        _add(sandbox, recording)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_arrive, store, sandbox, recordings[AT_START:], speed)
+        yield
+        group.cancel_scope.cancel()
+
+
+async def _farewell(settings: Settings, sandbox: Sandbox, data: Path, *, kept: bool) -> None:
+    async with opened_store(settings) as store:
+        rows = await store.jobs(JobFilter(), limit=1_000)
+    say(_account(rows, sandbox))
+    for line in _further(data, kept=kept):
+        say(line)
+
+
 async def _show(works: Works, sandbox: Sandbox, speed: float) -> None:
     """Let calls arrive, process them, and print each one's way."""
     recordings = standard_recordings(date.today())
@@ -122,7 +176,7 @@ async def _show(works: Works, sandbox: Sandbox, speed: float) -> None:
     async with anyio.create_task_group() as group:
         with works.bus.subscribe() as events:
             group.start_soon(_narrate, works, events)
-            group.start_soon(_arrive, works, sandbox, recordings[AT_START:], speed)
+            group.start_soon(_arrive_and_finish, works, sandbox, recordings[AT_START:], speed)
             await works.supervisor.run()
             group.cancel_scope.cancel()
 
@@ -135,14 +189,19 @@ def _add(sandbox: Sandbox, recording: Recording) -> None:
         sandbox.assemblyai.register_audio(md5, recording.script_key)
 
 
-async def _arrive(works: Works, sandbox: Sandbox, recordings: list[Recording], speed: float) -> None:
-    """Let the other recordings come one by one, then stop when everything is done."""
+async def _arrive(store: Store, sandbox: Sandbox, recordings: Sequence[Recording], speed: float) -> None:
+    """Let recordings come one by one."""
     for recording in recordings:
         await anyio.sleep(ARRIVAL_SECONDS / speed)
         _add(sandbox, recording)
-        await works.store.request_discovery(now=works.clock.now())
+        await store.request_discovery(now=now())
     await anyio.sleep(ARRIVAL_SECONDS / speed)
-    await works.store.request_discovery(now=works.clock.now())
+    await store.request_discovery(now=now())
+
+
+async def _arrive_and_finish(works: Works, sandbox: Sandbox, recordings: Sequence[Recording], speed: float) -> None:
+    """Let the other recordings come, then stop when everything is done."""
+    await _arrive(works.store, sandbox, recordings, speed)
     await works.supervisor.until_idle()
     works.supervisor.stop()
 
@@ -187,20 +246,26 @@ async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool, end
     output.put(output.jobs_table(rows, works.settings.zone))
     output.put("")
     output.put(_account(rows, sandbox))
-    if kept:
-        output.put(f"The database, the log and a Markdown file for each call are in {data}.")
-        output.put(f"Look further: focusflow --data-dir {data} jobs list")
-        output.put("(or jobs show ID, or stats).")
-    else:
-        output.put("Keep the data with --keep DIR, and look further with:")
-        output.put("focusflow --data-dir DIR jobs list (or jobs show ID, or stats).")
-    output.put("With your own accounts: copy config.example.yaml to config.yaml, then")
-    output.put("focusflow config check, then focusflow run.")
+    for line in _further(data, kept=kept):
+        output.put(line)
     if unfinished := [row for row in rows if row.job.status not in (Status.COMPLETED, Status.SKIPPED)]:
         raise Finished(ending, f"{len(unfinished)} calls are not finished.")
 
 
-def _account(rows: list[JobRow], sandbox: Sandbox) -> str:
+def _further(data: Path, *, kept: bool) -> Iterator[str]:
+    """Yield where to look next."""
+    if kept:
+        yield f"The database, the log and a Markdown file for each call are in {data}."
+        yield f"Look further: focusflow --data-dir {data} jobs list"
+        yield "(or jobs show ID, or stats)."
+    else:
+        yield "Keep the data with --keep DIR, and look further with:"
+        yield "focusflow --data-dir DIR jobs list (or jobs show ID, or stats)."
+    yield "With your own accounts: focusflow init writes a config.yaml, then"
+    yield "focusflow config check, then focusflow (or focusflow run, without a screen)."
+
+
+def _account(rows: Sequence[JobRow], sandbox: Sandbox) -> str:
     done = sum(row.job.status is Status.COMPLETED for row in rows)
     skipped = sum(row.job.status is Status.SKIPPED for row in rows)
     spent = sum(row.job.cost_micros for row in rows)

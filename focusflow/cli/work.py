@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -52,21 +53,23 @@ class Signals:
 
 
 @asynccontextmanager
-async def stopping_on_signals() -> AsyncIterator[Signals]:
-    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly and the second one at once.
+async def stopping_on_signals(*, quiet: bool = False) -> AsyncIterator[Signals]:
+    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly, saying so unless *quiet*, and the second one at once.
 
     Raises `Finished` with `Exit.INTERRUPTED` after a stop at once; jobs have handed themselves back even then.
     """
     signals = Signals()
     async with anyio.create_task_group() as group:
-        await group.start(_listen, signals, group.cancel_scope)
+        await group.start(partial(_listen, signals, group.cancel_scope, quiet=quiet))
         yield signals
         group.cancel_scope.cancel()
     if signals.at_once:
         raise Finished(Exit.INTERRUPTED)
 
 
-async def _listen(signals: Signals, everything: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+async def _listen(
+    signals: Signals, everything: anyio.CancelScope, *, quiet: bool, task_status: TaskStatus[None]
+) -> None:
     wanted = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked for it to be ignored
         wanted.append(signal.SIGHUP)
@@ -75,7 +78,8 @@ async def _listen(signals: Signals, everything: anyio.CancelScope, *, task_statu
         async for _ in received:
             if signals.stop is None:
                 break
-            say("Stopping: work in flight is finished or handed back. Once more stops at once.")
+            if not quiet:
+                say("Stopping: work in flight is finished or handed back. Once more stops at once.")
             signals.stop()
             signals.stop, signals.stopped = None, True
     signals.at_once = True
@@ -139,9 +143,6 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
     settings = options.load().settings
     step = _step(from_step)
 
-    async def ask() -> tuple[JobId, ...]:
-        async with control_of(settings) as control:
-            if (await control.control()).paused and not queue:
     async def look() -> tuple[list[JobId], RunPrice]:
         async with opened_store(settings) as store:
             jobs = await resolved(store, ids)
@@ -151,6 +152,9 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
     if step is not None:
         agreed_to_pay(price, step, yes=yes)
 
+    async def ask() -> tuple[JobId, ...]:
+        async with control_of(settings) as control:
+            if (await control.control()).paused and not queue:
                 say("FocusFlow is paused: the calls are asked for and wait for `focusflow resume`.")
             return tuple(await control.process(jobs, from_step=step, now=now()))
 

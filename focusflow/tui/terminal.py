@@ -21,6 +21,9 @@ class GoodManners(App[Any]):
     on_terminal_gone: Callable[[], None] | None = None
     """What happens when the terminal has hung up; None: the app ends."""
 
+    on_painted: Callable[[], None] | None = None
+    """Called when the first picture is there."""
+
     mistake: BaseException | None = None
     """The exception that ended the app, if one did. Whoever runs the app raises it again, once the terminal is restored."""
 
@@ -38,6 +41,10 @@ class GoodManners(App[Any]):
 
         chosen = super().get_driver_class()
         return TerminalDriver if chosen is LinuxDriver else chosen  # TEXTUAL_DRIVER may name another
+
+    def on_ready(self) -> None:
+        if self.on_painted is not None:
+            self.call_after_refresh(self.on_painted)
 
     def terminal_gone(self) -> None:
         """The terminal has hung up."""

@@ -278,9 +278,16 @@ def test_the_version_is_data(call: Call) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-def test_without_a_command_the_help_is_shown(call: Call) -> None:
-    """And each group's own; the exit code says that nothing was done."""
-    for arguments in ([], ["jobs"], ["config"]):
+def test_without_a_command_and_a_terminal_the_headless_one_is_named(call: Call) -> None:
+    """No screen where nobody sees it, and no process that spins."""
+    told = call()
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith("The screen needs a terminal, and there is none here: `focusflow run` ")
+
+
+def test_a_group_without_a_command_shows_its_help(call: Call) -> None:
+    """The exit code says that nothing was done."""
+    for arguments in (["jobs"], ["config"]):
         told = call(*arguments)
         assert told.code == 2
         assert "Commands:" in told.err

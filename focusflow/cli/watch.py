@@ -1,0 +1,94 @@
+"""What changes, told line by line, for pipes and for people who listen to their screen?"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import anyio
+
+from focusflow.cli import output
+from focusflow.cli.session import Options, now, run_async
+from focusflow.cli.work import stopping_on_signals
+from focusflow.config import Settings
+from focusflow.domain.jobs import JobId, Status
+from focusflow.errors import StoreBusy
+from focusflow.ports import JobFilter, JobRow, Stats
+
+if TYPE_CHECKING:
+    from focusflow.store import Store
+
+LATEST = 200
+"""So many calls, those that were changed last, are compared with what they were."""
+
+
+def watch_changes(options: Options, *, every: float) -> None:
+    """Print a line whenever a call or the work as a whole changes, until a signal or until nobody reads any more."""
+    settings = options.load().settings
+
+    async def work() -> None:
+        from focusflow.wiring import opened_store
+
+        stopped = anyio.Event()
+        async with stopping_on_signals(quiet=True) as signals, opened_store(settings) as store:
+            signals.stop = stopped.set
+            watcher = Watcher(settings)
+            while not stopped.is_set():
+                for line in await watcher.look(store):
+                    output.put(line, flush=True)
+                with anyio.move_on_after(every):
+                    await stopped.wait()
+
+    run_async(work)
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Remembers what was told, so that each change is told once."""
+
+    settings: Settings
+    _told: dict[JobId, str] = field(default_factory=dict)
+    _state: str = ""
+    _first: bool = True
+
+    async def look(self, store: "Store") -> list[str]:
+        """Return a line for each change since the last look; the first look tells the state and what is at work."""
+        try:
+            at = now()
+            stats = await store.stats(now=at, day_start=at, month_start=at)
+            rows = await self._rows(store)
+        except StoreBusy:
+            return []  # a database that is locked for a moment says nothing; the next look will
+        lines = [*self._of_the_whole(stats, at), *self._of_calls(rows, at)]
+        self._first = False
+        return lines
+
+    async def _rows(self, store: "Store") -> list[JobRow]:
+        """Return the newest calls, and every one that is at work, however old."""
+        newest = await store.jobs(JobFilter(), limit=LATEST)
+        unfinished = tuple(set(Status) - {Status.COMPLETED, Status.SKIPPED, Status.DISCOVERED})
+        moving = await store.jobs(JobFilter(statuses=unfinished), limit=LATEST)
+        return list({row.job.id: row for row in [*reversed(newest), *reversed(moving)]}.values())
+
+    def _of_the_whole(self, stats: Stats, at: datetime) -> list[str]:
+        working = [one.name for one in stats.instances]
+        state = "paused" if stats.control.paused else f"at work: {', '.join(working)}" if working else "nobody works"
+        if state == self._state:
+            return []
+        self._state = state
+        counts = ", ".join(f"{count} {status}" for status, count in stats.counts.items() if count) or "no calls yet"
+        return [self._line(at, f"{state}; {counts}")]
+
+    def _of_calls(self, rows: list[JobRow], at: datetime) -> list[str]:
+        lines = []
+        for row in rows:
+            line = output.job_line(row, self.settings.zone)
+            state, who, remark = line[1], line[3], line[7]
+            told = f"{state}: {who}, {remark}" if remark else f"{state}: {who}"
+            if self._told.get(row.job.id) != told:
+                self._told[row.job.id] = told
+                if not self._first or state not in ("completed", "skipped", "discovered"):
+                    lines.append(self._line(at, f"{row.job.id} {told}"))
+        return lines
+
+    def _line(self, at: datetime, told: str) -> str:
+        return f"{at.astimezone(self.settings.zone):%H:%M:%S} {output.plain(told)}"
