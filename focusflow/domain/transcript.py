@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from focusflow.domain.introductions import certain_names
+from focusflow.domain.recordings.details import tidy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,104 @@ def named_speakers(transcript: Transcript, owner: str | None, contact: str | Non
     Names that are there already stay. Certain means: there are two labels and a contact, and at least one of the two says who
     they are, in one of some languages, at the start of the call and without contradiction.
     """
-    labels = list(dict.fromkeys(turn.speaker for turn in transcript.utterances if turn.speaker is not None))
+    labels = labels_of(transcript)
     if transcript.speakers or len(labels) != 2 or not contact:
         return transcript
     turns = {label: [turn.text for turn in transcript.utterances if turn.speaker == label] for label in labels}
     return replace(transcript, speakers=certain_names(turns, owner=owner, contact=contact))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerShare:
+    """One voice of a call, so that a person can tell whose it is."""
+
+    label: str
+    name: str | None
+    """None: not known."""
+    first_words: str
+    talk_ms: int
+    turns: int
+
+
+def labels_of(transcript: Transcript) -> list[str]:
+    """Return the transcriber's labels, in the order in which they begin to speak."""
+    return list(dict.fromkeys(turn.speaker for turn in transcript.utterances if turn.speaker is not None))
+
+
+def speaker_shares(transcript: Transcript) -> list[SpeakerShare]:
+    """Return every voice, in the order in which they begin to speak."""
+    shares = []
+    for label in labels_of(transcript):
+        turns = [turn for turn in transcript.utterances if turn.speaker == label]
+        shares.append(
+            SpeakerShare(
+                label=label,
+                name=transcript.speakers.get(label),
+                first_words=" ".join(turns[0].text.split()),
+                talk_ms=sum(max(0, turn.end_ms - turn.start_ms) for turn in turns),
+                turns=len(turns),
+            )
+        )
+    return shares
+
+
+LONGEST_NAME = 80
+
+
+def renamed(transcript: Transcript, names: Mapping[str, str]) -> Transcript:
+    """Return the transcript with these names for labels; an empty name takes a label's name away.
+
+    Raises `ValueError` with a sentence for a label nobody has, or a name that is too long.
+    """
+    known = labels_of(transcript)
+    if unknown := sorted(names.keys() - set(known)):
+        there = ", ".join(known) or "none: the transcriber told no voices apart"
+        raise ValueError(f"There is no speaker {unknown[0]} in this call; its speakers are {there}.")
+    tidied = {label: tidy(name) for label, name in names.items()}
+    if any(len(name) > LONGEST_NAME for name in tidied.values()):
+        raise ValueError(f"A speaker's name has at most {LONGEST_NAME} characters.")
+    speakers = {**transcript.speakers, **tidied}
+    return replace(transcript, speakers={label: name for label, name in speakers.items() if name})
+
+
+def swapped(transcript: Transcript) -> dict[str, str]:
+    """Return names by which the two speakers of a call change places. Raises `ValueError` where there are not two."""
+    match labels_of(transcript):
+        case [first, second]:
+            return {first: transcript.speakers.get(second, ""), second: transcript.speakers.get(first, "")}
+        case labels:
+            raise ValueError(f"Only two speakers can be swapped; this call has {len(labels)}.")
+
+
+def renamed_text(text: str, before: Transcript, after: Transcript) -> str:
+    """Return a text about the call with the speakers' old names replaced by their new ones, all at once.
+
+    Only whole names are, as they stand, and nothing in code, links or addresses. A name that two voices share, and that is
+    to become two, stays: nobody knows which is meant.
+    """
+    new: dict[str, set[str]] = {}
+    for label in labels_of(before):
+        new.setdefault(speaker_name(before, label), set()).add(speaker_name(after, label))
+    certain = {old: names.pop() for old, names in new.items() if len(names) == 1}
+    changed = {old: name for old, name in certain.items() if old != name}
+    if not changed:
+        return text
+    # a name that stays is looked for too, so that a shorter one inside it is left alone
+    longest_first = sorted(new, key=len, reverse=True)
+    pattern = re.compile(f"{_NOT_PROSE}|(?P<name>{'|'.join(map(_whole, longest_first))})", re.DOTALL)
+    return pattern.sub(lambda found: changed.get(found["name"] or "", found[0]), text)
+
+
+_NOT_PROSE = r"```.*?(?:```|\Z)|`[^`\n]*`|\]\([^)\n]*\)|\bhttps?://\S+|\b[\w.+-]+@[\w-]+\.[\w.]+"
+_WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts in which a word may follow a name without a space."""
+
+
+def _whole(name: str) -> str:
+    """Return a pattern for the name as a whole word."""
+    before = "" if _WITHOUT_SPACES.match(name[0]) or not name[0].isalnum() else r"(?<!\w)"
+    behind = "" if _WITHOUT_SPACES.match(name[-1]) or not name[-1].isalnum() else r"(?!\w)"
+    return f"{before}{re.escape(name)}{behind}"
 
 
 # ---------------------------------------------------------------------------------------------------------- in parts

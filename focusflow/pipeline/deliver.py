@@ -40,7 +40,11 @@ async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summa
         if delivery is None:  # two at once would each find no page and make one
             await run.note(f"An earlier delivery to {sink.name} is still under way: it is brought up to date after it.")
             continue
-        delivered = await deliver(chain, run.job, sink, delivery, transcript, summary)
+        # speakers may have been renamed, or another summary chosen, since the step began
+        documents = await chain.store.documents(run.job.id)
+        delivered = await deliver(
+            chain, run.job, sink, delivery, documents.transcript or transcript, documents.summary or summary
+        )
         if delivered.error:
             errors.append(delivered.error)
             await run.note(delivered.error, "warning")

@@ -6,13 +6,15 @@ from datetime import timedelta
 import anyio
 import structlog
 
-from focusflow.domain.jobs import Claim
+from focusflow.domain.jobs import Claim, SkippedBy
 from focusflow.errors import Held, LostClaim, Permanent, StepError, StoreError, Transient
 from focusflow.pipeline.chain import Chain
 from focusflow.pipeline.deliver import deliver_everywhere
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
 from focusflow.pipeline.summarize import summary_of
-from focusflow.pipeline.transcribe import transcript_of
+from focusflow.pipeline.transcribe import NothingSaid, transcript_of
+
+NOTHING_SAID = "Nothing was said in this recording."
 
 _log = structlog.get_logger(__name__)
 
@@ -43,13 +45,24 @@ async def run_job(chain: Chain, claim: Claim) -> None:
 
 async def _steps(run: JobRun) -> None:
     documents = await run.chain.store.documents(run.job.id)
-    transcript = await transcript_of(run, documents)
+    try:
+        transcript = await transcript_of(run, documents)
+    except NothingSaid:
+        return await _skip_silence(run)
     if transcript is None:
-        return
+        return None
+    if not transcript.text.strip():
+        return await _skip_silence(run)
     summary = await summary_of(run, documents, transcript)
     await deliver_everywhere(run, transcript, summary)
     await run.chain.store.complete(run.claim, now=run.chain.clock.now())
     _log.info(f"completed: {summary.title}", job=run.job.id)
+    return None
+
+
+async def _skip_silence(run: JobRun) -> None:
+    """Leave the call out: there is nothing to sum up. What listening to it cost is recorded already."""
+    await run.chain.store.skip(run.claim, NOTHING_SAID, SkippedBy.SILENCE, now=run.chain.clock.now())
 
 
 async def _hand_back(run: JobRun) -> None:

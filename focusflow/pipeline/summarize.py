@@ -42,7 +42,7 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
         _billed(run, attempt_id, model) as bill,
     ):
         summary = await _write(run, transcript, bill, routed)
-        paid, now = bill.settlement(), clock.now()
+        paid, now = bill.settlements(), clock.now()
         await insist(clock, partial(store.summarized, run.claim, attempt_id, summary, paid, now=now))
     return summary
 
@@ -69,10 +69,18 @@ class _Bill:
             Completion(text="", model=self.model, usage=known, request_id=request_id, service_tier=None)
         )
 
-    def settlement(self) -> Settlement:
+    def settlements(self) -> list[Settlement]:
+        """Return what each answer cost; those that hide it are one, so that the estimate stands for them once."""
+        told = [(number, [answer]) for number, answer in enumerate(self.answers, 1) if answer.usage is not None]
+        hidden = [answer for answer in self.answers if answer.usage is None]
+        groups = [*([(0, hidden)] if hidden else []), *told]
+        return [self._settlement(number, answers) for number, answers in groups]
+
+    def _settlement(self, number: int, answers: list[Completion]) -> Settlement:
         """Return what it cost, under a name that is the attempt's own: a server may number all its answers alike."""
-        paid = self.run.chain.price_completions(self.answers)
-        return replace(paid, external_ref=f"{paid.external_ref or 'unnumbered'} in attempt {self.attempt_id}")
+        paid = self.run.chain.price_completions(answers)
+        which = f"answer {number}" if number else "answers of unknown cost"
+        return replace(paid, external_ref=f"{paid.external_ref or 'unnumbered'}, {which} in attempt {self.attempt_id}")
 
 
 @asynccontextmanager
@@ -86,7 +94,8 @@ async def _billed(run: JobRun, attempt_id: int, model: str) -> AsyncIterator[_Bi
             bill.add_broken()
         if bill.answers:
             async with shielded():
-                await _settle(run, bill.settlement())
+                for settlement in bill.settlements():
+                    await _settle(run, settlement)
         raise
 
 
@@ -102,23 +111,11 @@ async def _write(run: JobRun, transcript: Transcript, bill: _Bill, routed: Conse
     prompt, title_prompt = run.chain.prompts.read_summary(routed.prompt), run.chain.prompts.read_title()
     values = _values(run.job, transcript, run.chain.time_zone)
     title_prompt.filled({**values, "summary": ""})  # a prompt that cannot be used is found out before anything is paid
-    if not transcript.text.strip():
-        return _nothing_said(run.job, prompt)
     writer = _Writer(run, bill, values, routed.model)
     markdown = await writer.summarise(transcript, prompt)
     model = bill.answers[-1].model
     title = await writer.title(markdown, title_prompt)
     return Summary(markdown=markdown, title=title, model=model, prompt_hash=prompt_hash(prompt.text))
-
-
-def _nothing_said(job: Job, prompt: Prompt) -> Summary:
-    """Silence needs no model, and costs nothing."""
-    return Summary(
-        markdown="Nothing was said in this recording.",
-        title=job.contact_name or job.file_name,
-        model="none",
-        prompt_hash=prompt_hash(prompt.text),
-    )
 
 
 class _Writer:

@@ -23,6 +23,8 @@ SAME_AGAIN: Final = re.compile(
 )
 """Reasons for a failed transcription that the same audio would meet again. Everything else is tried again, for free."""
 
+SILENT: Final = re.compile(r"no spoken audio|no speech", re.IGNORECASE)
+
 UNKNOWN_ID: Final = re.compile(r"not found|lookup error|does not exist|no longer", re.IGNORECASE)
 
 ADDON_FLAGS: Final = (
@@ -126,6 +128,26 @@ def _is_unset(value: object) -> bool:
 # ------------------------------------------------------------------------------------------------------------- states
 
 
+_WHAT_TO_DO: Final = (
+    (r"speech.?threshold", "Lower assemblyai.speech_threshold and retry, or skip it."),
+    (r"not appear to contain audio|unsupported|corrupt", "Play the file: if it can be heard, convert it to MP3 and put it "
+     "in its place; else skip it."),
+    (r"too short", "Skip it."),
+    (r"too long", "Cut it into parts, or skip it."),
+    (r"language", "Set assemblyai.language_code (or a rule's language) and retry, or skip it."),
+)  # fmt: skip
+"""What a person can do about a reason."""
+
+
+def _failed(reason: str) -> TranscriptFailed:
+    if SILENT.search(reason):
+        return TranscriptFailed(reason=reason, permanent=True, silent=True)
+    permanent = SAME_AGAIN.search(reason) is not None
+    advice = next((advice for pattern, advice in _WHAT_TO_DO if re.search(pattern, reason, re.IGNORECASE)), "")
+    said = reason if reason.endswith((".", "!", "?")) else f"{reason}."
+    return TranscriptFailed(reason=f"{said} {advice}" if permanent and advice else reason, permanent=permanent)
+
+
 def state_of(raw: bytes, *, hide: re.Pattern[str]) -> TranscriptState:
     """Read the state of a transcript from the answer to one poll; what *hide* matches is not repeated."""
     try:
@@ -141,7 +163,7 @@ def state_of(raw: bytes, *, hide: re.Pattern[str]) -> TranscriptState:
             return TranscriptReady(raw=raw)
         case "error":
             reason = hide.sub("[address]", _text(document.get("error")) or "It did not say why.")
-            return TranscriptFailed(reason=reason, permanent=SAME_AGAIN.search(reason) is not None)
+            return _failed(reason)
         case str(state):
             return TranscriptPending(state=state)
         case _:

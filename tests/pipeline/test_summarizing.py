@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from focusflow.domain.jobs import DurationSource, JobId, Outcome, Status, Step
+from focusflow.domain.jobs import DurationSource, JobId, Outcome, SkippedBy, Status, Step
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.pipeline.process import run_job
 from focusflow.pipeline.prompts import PromptFiles
@@ -77,16 +77,18 @@ async def test_a_call_of_unknown_time_and_caller_is_summarised_too(works: OpenWo
         assert "- Date: unknown\n- With: unknown\n" in w.answers()[0]
 
 
-async def test_silence_needs_no_model_and_costs_nothing(works: OpenWorks) -> None:
-    """An empty transcript is summarised in our own words."""
-    async with works(options=TranscriptionOptions(language_code="en")) as w:
+@pytest.mark.parametrize("language", ["en", None])
+async def test_silence_is_skipped_and_what_it_cost_is_kept(works: OpenWorks, language: str | None) -> None:
+    """Nobody speaks: whether the transcriber hands back nothing or refuses, no model is asked and no page is made."""
+    async with works(options=TranscriptionOptions(language_code=language)) as w:
         job_id = await w.add("pocket-dial", contact_name=None)
         job = await w.run(job_id)
-        assert (job.status, job.title) == (Status.COMPLETED, job.file_name)
-        assert w.answers() == []
-        assert "Nothing was said in this recording." in w.page_text()
-        (charge,) = await charges_for(w, job_id)
-        assert (charge.state, charge.actual_micros) == ("settled", 0)
+        assert (job.status, job.skipped_by) == (Status.SKIPPED, SkippedBy.SILENCE)
+        assert job.skip_reason == "Nothing was said in this recording."
+        assert (w.answers(), w.pages()) == ([], [])
+        detail = await w.detail(job_id)
+        assert sum(charge.actual_micros or 0 for charge in detail.charges) == w.bill_micros()
+        assert {charge.state for charge in detail.charges} <= {"settled", "released"}
 
 
 # ------------------------------------------------------------------------------------------------------------ prompts
@@ -250,7 +252,9 @@ async def test_an_answer_that_is_not_whole_is_no_summary_and_its_cost_is_kept(
             assert (charge.actual_micros, charge.estimate_micros) == (None, 4_000)
         after = await w.run_in_due_time(job_id)
         assert after.status is Status.COMPLETED
-        assert [charge.state for charge in await charges_for(w, job_id)] == ["settled", "settled"]
+        charges = await charges_for(w, job_id)
+        assert [charge.state for charge in charges] == ["settled"] * 3  # the broken answer, the summary, the title
+        assert len({charge.external_ref for charge in charges}) == 3
         assert w.ordered() == 1
 
 
@@ -274,10 +278,25 @@ async def test_a_title_that_fails_is_replaced_and_costs_no_second_summary(works:
         job = await w.run(job_id)
         assert (job.status, job.title) == (Status.COMPLETED, "Grace")
         assert "has no title of its own" in await w.told(job_id)
-        (charge,) = await charges_for(w, job_id)
-        assert charge.state == "settled"
+        charges = await charges_for(w, job_id)
+        assert {charge.state for charge in charges} == {"settled"}
+        assert len(charges) == (1 if kind == "insufficient_quota" else 2)
         if kind != "clean_eof":
             assert job.cost_micros == w.bill_micros()
+
+
+async def test_every_answer_is_a_line_of_the_ledger(works: OpenWorks) -> None:
+    """A long call takes many answers: each has its own settled line, and together they are the bill and the version's cost."""
+    async with works(context_tokens=8000) as w:
+        job_id = await w.add(LONG)
+        job = await w.run(job_id)
+        assert job.status is Status.COMPLETED
+        charges = await charges_for(w, job_id)
+        assert len(charges) == len(w.sandbox.bill.of("openai")) > 3
+        assert all(charge.state == "settled" and charge.usage_known for charge in charges)
+        assert job.cost_micros == w.bill_micros()
+        (version,) = await w.store.summary_versions(job_id)
+        assert version.cost_micros == sum(charge.actual_micros or 0 for charge in charges)
 
 
 async def test_a_stop_in_the_middle_of_an_answer_leaves_its_estimate_standing(works: OpenWorks) -> None:
