@@ -39,10 +39,13 @@ class Tripwire(RequestLog):
     at_request: int | None = None
     when_answered: bool = False
     heard: int = 0
+    milestone: tuple[int, anyio.Event] | None = None
 
     def record(self, entry: LoggedRequest) -> None:
         super().record(entry)
         self.heard += 1
+        if self.milestone is not None and self.heard >= self.milestone[0]:
+            self.milestone[1].set()
         if not self.when_answered:
             self._trip(self.heard)
 
@@ -50,6 +53,12 @@ class Tripwire(RequestLog):
         super().answered(entry, status)
         if self.when_answered:
             self._trip(self.heard)
+
+    async def until_heard(self, n: int) -> None:
+        """Wait until so many requests have come in."""
+        self.milestone = (n, anyio.Event())
+        if self.heard < n:
+            await self.milestone[1].wait()
 
     def _trip(self, n: int) -> None:
         if self.victim is not None and self.at_request is not None and n >= self.at_request:

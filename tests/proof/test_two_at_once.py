@@ -1,0 +1,76 @@
+"""Do two processes on one database, and one that was frozen and wakes up late, keep out of each other's way?"""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+THREE_CALLS = ("Carmen Ruiz", "Jürgen Weber", "Jonas Lindqvist")
+FROZEN_SECONDS = 2.5
+"""More than twice the lease."""
+
+
+async def test_two_processes_share_the_work(make_world: Any, tmp_path: Path) -> None:
+    """Each call is done by one of them."""
+    async with make_world(tmp_path, *THREE_CALLS) as world:
+        assert await world.run() == 0  # a database that is there: both find the same calls in it
+        world.add("Linden Road Clinic", "Tomasz Kowal")
+        async with world.running() as one, world.running() as other:
+            with anyio.fail_after(50):
+                codes = [await one.wait(), await other.wait()]
+        await world.come_to_rest()
+
+        assert codes == [0, 0], world.said()
+        assert world.violations() == [], world.said()
+
+
+@pytest.mark.parametrize("freeze_at", [12, 20, 28])
+async def test_a_worker_that_was_frozen_does_not_write_over_the_new_owner(
+    freeze_at: int, make_world: Any, tmp_path: Path
+) -> None:
+    """It wakes up when another has long taken its calls over, and finds that they are not its own any more."""
+    async with make_world(tmp_path, *THREE_CALLS) as world, world.running() as frozen:
+        with anyio.fail_after(30):
+            await world.wire.until_heard(freeze_at)
+        frozen.send_signal(signal.SIGSTOP)
+        with anyio.move_on_after(FROZEN_SECONDS):
+            await frozen.wait()
+        await world.come_to_rest()
+        frozen.send_signal(signal.SIGCONT)
+        with anyio.fail_after(30):
+            code = await frozen.wait()
+
+        assert code == 0, world.said()
+        assert world.violations() == [], world.said()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_signal_hands_everything_back(number: signal.Signals, make_world: Any, tmp_path: Path) -> None:
+    """A stopped service, a lost SSH session and Ctrl-C leave no lease, no audio and nothing to rescue."""
+    async with make_world(tmp_path, *THREE_CALLS) as world:
+        async with world.running() as process:
+            with anyio.fail_after(30):
+                await world.wire.until_heard(18)
+            process.send_signal(number)
+            with anyio.fail_after(30):
+                await process.wait()
+        handed_back = world.rows("SELECT id FROM jobs WHERE lease_until IS NOT NULL")
+        await world.come_to_rest()
+
+        assert handed_back == []
+        assert world.rows("SELECT MAX(rescue_count) FROM jobs") == [(0,)]
+        assert world.violations() == [], world.said()
+
+
+async def test_a_torn_write_ahead_log_is_read_up_to_its_last_whole_commit(make_world: Any, tmp_path: Path) -> None:
+    """Power that fails in the middle of a write leaves half a frame behind."""
+    async with make_world(tmp_path, *THREE_CALLS) as world:
+        await world.run_killed_at_request(20, when_answered=False)
+        log = anyio.Path(tmp_path / "focusflow.db-wal")
+        assert await log.exists()
+        await log.write_bytes(await log.read_bytes() + b"\x00\x00\x00\x07half a frame" * 97)
+        await world.come_to_rest()
+
+        assert world.violations() == [], world.said()
