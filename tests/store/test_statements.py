@@ -17,7 +17,7 @@ from focusflow.store import open_store
 from focusflow.store.database import Query, TextSearch
 from focusflow.store.postgres import PostgresDatabase
 from focusflow.store.postgres import translate as for_postgres
-from focusflow.store.sql import control, inbox, jobs, ledger, queue, record
+from focusflow.store.sql import control, costs, inbox, jobs, ledger, plan, queue, record
 from focusflow.store.sqlite import SqliteDatabase
 from focusflow.store.sqlite import translate as for_sqlite
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAMED: dict[str, Query] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": query
-    for module in (control, inbox, jobs, ledger, queue, record)
+    for module in (control, costs, inbox, jobs, ledger, plan, queue, record)
     for name, query in vars(module).items()
     if isinstance(query, Query)
 }
@@ -42,6 +42,11 @@ def pages(search: TextSearch) -> Iterator[Query]:
         yield control.page(some, before=before, held=held, words=words, in_texts=in_texts)
 
 
+def by_time() -> list[Query]:
+    """The sums by days and months, for a short span and for a long one."""
+    return [query for count in (1, 400) for query in (plan.backlog_by_month(count), costs.costs_by_time(count))]
+
+
 def test_there_are_statements_to_check() -> None:
     """A collection that finds nothing would prove nothing."""
     assert len(NAMED) > 80
@@ -50,7 +55,7 @@ def test_there_are_statements_to_check() -> None:
 async def test_sqlite_understands_every_statement(tmp_path: Path) -> None:
     """Each is prepared against the real schema: a misspelt column is found here."""
     with sqlite(await _created(tmp_path)) as connection:
-        for query in [*NAMED.values(), *pages(SqliteDatabase.text_search)]:
+        for query in [*NAMED.values(), *by_time(), *pages(SqliteDatabase.text_search)]:
             explain(connection, query, "EXPLAIN")
 
 
@@ -61,7 +66,7 @@ async def test_postgres_understands_every_statement(postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         for query in TEMPORARY:
             connection.execute(query.sql.encode())
-        for query in [*NAMED.values(), *pages(PostgresDatabase.text_search)]:
+        for query in [*NAMED.values(), *by_time(), *pages(PostgresDatabase.text_search)]:
             if "CREATE TEMPORARY" in query.sql:
                 continue
             connection.execute(f"PREPARE checked AS {numbered(query)}".encode())
@@ -104,6 +109,7 @@ EXPECTED = {
 WHOLE = {
     "control.TRUE_COUNTS",  # a check that is meant to look at everything
     "queue.PRUNE_EVENTS",  # walks from the oldest line to the first that stays
+    *(name for name in NAMED if name.startswith(("plan.", "costs."))),  # sums of everything, for a person who asks
 }
 
 
