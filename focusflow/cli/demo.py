@@ -97,7 +97,7 @@ def _settings(data: Path, sandbox: Sandbox, speed: float, *, budget_usd: float) 
             "markdown.path": str(data / "calls"),
             "discovery.sidecar_wait_minutes": 0.1,
             "budget.daily_usd": budget_usd,
-            "call.owner_name": "Maya",
+            "call.owner_name": "Maya Lindqvist",
             "timeouts.shutdown_grace_seconds": 2,
         },
     ).settings

@@ -79,13 +79,12 @@ def _line_of(transcript: Transcript) -> Callable[[Utterance], str]:
 def named_speakers(transcript: Transcript, owner: str | None, contact: str | None) -> Transcript:
     """Return the transcript with names for the two parties of a call, where who is who is certain; else as it is.
 
-    Names that are there already stay. Certain means: there are two labels and a contact, and at least one of the two says who
-    they are, in one of some languages, at the start of the call and without contradiction.
+    Names that are there already stay. Certain means: there are two labels, and at the start of the call at least one of the two
+    says who they are or is greeted by name, in one of some languages and without contradiction.
     """
-    labels = labels_of(transcript)
-    if transcript.speakers or len(labels) != 2 or not contact:
+    if transcript.speakers or len(labels_of(transcript)) != 2:
         return transcript
-    turns = {label: [turn.text for turn in transcript.utterances if turn.speaker == label] for label in labels}
+    turns = [(turn.speaker, turn.text) for turn in transcript.utterances if turn.speaker is not None]
     return replace(transcript, speakers=certain_names(turns, owner=owner, contact=contact))
 
 

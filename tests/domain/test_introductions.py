@@ -1,12 +1,17 @@
 """Speakers get names only where somebody says who they are."""
 
 import time
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from focusflow.domain.recordings import read_file_name
 from focusflow.domain.transcript import Transcript, Utterance, named_speakers
+from focusflow.sandbox.recordings import standard_recordings
+from focusflow.sandbox.scripts import SCRIPTS
 
 OWNER, CONTACT = "Maya Lindqvist", "Robert Hale, Meridian Bank"
 
@@ -83,7 +88,13 @@ def test_two_introductions_that_agree_name_both() -> None:
         "I'm at home.",
         "Robert speaking of money is new.",
         "My name is, uh, Robert.",
-        "Hi Robert, how are you?",
+        "Robert, how are you?",
+        "Hello Robert?",
+        "Hale, guten Tag.",
+        "Guten Tag Hale.",
+        "Hello Robert Jones.",
+        "Hi there.",
+        "Say hello to Robert.",
         "This is 42.",
     ],
 )
@@ -107,6 +118,85 @@ def test_what_is_not_an_introduction_names_nobody(turn: str) -> None:
 def test_contradictions_and_crowds_name_nobody(turns: list[tuple[str | None, str]]) -> None:
     """Two Roberts, one voice with two names, three voices, one voice, no labels, or a name that falls late: labels stand."""
     assert names(*turns) == {}
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        "Hi Robert, how are you?",
+        "Hi Robert. Go on, what is it?",
+        "Robert, good morning. Can you hear me well?",
+        "Mr. Hale, hello, it is about the roof.",
+        "Hello Mr. Hale, yes.",
+        "Guten Tag Herr Hale.",
+        "Hola Robert, s\u00ed, dime.",
+    ],
+)
+def test_who_is_greeted_by_name_is_that_person(greeting: str) -> None:
+    """It is the other voice that bears the name, so the one that greets is the owner."""
+    assert names(("A", greeting), ("B", "Fine, thanks.")) == {"B": CONTACT, "A": OWNER}
+    assert names(("A", "Yes?"), ("B", greeting)) == {"A": CONTACT, "B": OWNER}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Good afternoon, am I speaking with Ms. Maya Lindqvist?", "Yes, who is this?"),
+        ("Is this Maya?", "Speaking."),
+        ("Guten Tag, spreche ich mit Frau Lindqvist?", "Ja, am Apparat."),
+    ],
+)
+def test_a_question_that_is_answered_with_yes_is_an_introduction(question: str, answer: str) -> None:
+    """Asked by name, and confirmed at once."""
+    assert names(("A", question), ("B", answer)) == {"B": OWNER, "A": CONTACT}
+    assert names(("A", question), ("B", "No, wrong number.")) == {}
+    assert names(("A", question), ("B", "Who is asking?"), ("B", answer)) == {}
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("A", "Hi Robert."), ("B", "Hi Robert.")],
+        [("A", "Hi Robert."), ("B", "No, this is Sam.")],
+        [("A", "Hi Robert."), ("A", "Hi Maya."), ("B", "Hello.")],
+        [("A", "This is Robert."), ("B", "Hi Maya.")],
+    ],
+)
+def test_greetings_that_contradict_name_nobody(turns: list[tuple[str, str]]) -> None:
+    """Wrong numbers, a phone that is passed on, and voices that were mixed up."""
+    assert names(*turns) == {}
+
+
+def test_a_voice_that_is_greeted_otherwise_is_not_guessed() -> None:
+    """The owner is sure; whoever she calls Bob may be the contact, or may not."""
+    assert names(("A", "Hello."), ("B", "Hi Bob, this is Maya.")) == {"B": OWNER}
+    assert names(("A", "This is Robert."), ("B", "Hi Bob, this is Maya.")) == {"A": CONTACT, "B": OWNER}
+
+
+def test_the_owner_is_known_by_the_full_name_whoever_calls() -> None:
+    """A number has no name; a caller who bears the owner's first name is not the owner."""
+    turns = [("A", "Am I speaking with Ms. Maya Lindqvist?"), ("B", "Yes, who is this?")]
+    assert names(*turns, contact=None) == {"B": OWNER}
+    assert names(("A", "This is Maya Lindqvist."), ("B", "Hi."), contact="+1 812-555-0113") == {"A": OWNER}
+    assert names(("A", "This is Maya."), ("B", "Hi."), contact=None) == {}
+
+
+def test_the_sandboxs_calls_are_named_and_none_wrongly() -> None:
+    """Ten of eleven conversations of two tell who both are, or all that can be known; nobody gets another's name."""
+    both = 0
+    for recording in standard_recordings(date(2026, 11, 23)):
+        if recording.script_key is None or len(SCRIPTS[recording.script_key].speakers) != 2:
+            continue
+        script = SCRIPTS[recording.script_key]
+        details = read_file_name(recording.file_name, ZoneInfo("Europe/London"))
+        assert details is not None
+        told = names(*((label, text) for label, _, _, text in script.utterances), contact=details.contact_name)
+        for label, name in told.items():
+            is_owner = script.speakers[label].startswith(OWNER)
+            assert name == (OWNER if is_owner else details.contact_name), recording.script_key
+        assert told, recording.script_key
+        both += len(told) == 2
+    assert both >= 10
 
 
 def test_a_third_persons_introduction_leaves_that_voice_nameless() -> None:
