@@ -60,6 +60,9 @@ class _Check:
 
     check: Callable[[Any], object]
 
+if TYPE_CHECKING:
+    from focusflow.domain.budgets import Budgets
+
 
 def _comma_separated(value: object) -> object:
     """Let `a, b` stand for a list, as the environment has no lists."""
@@ -228,7 +231,12 @@ class Budget(Section, frozen=True, kw_only=True):
     """What may be spent."""
 
     daily_usd: Usd | None = None
-    """Settled and reserved together never exceed it. Empty: no limit."""
+    """Settled and reserved together never exceed it, from midnight to midnight. Empty: no limit."""
+    weekly_usd: Usd | None = None
+    """From Monday to Sunday."""
+    monthly_usd: Usd | None = None
+    per_call_usd: Usd | None = None
+    """A single call that would cost more waits until you let it through: `focusflow budget lift`."""
 
 
 class Call(Section, frozen=True, kw_only=True):
@@ -433,6 +441,24 @@ class Settings(Section, frozen=True, kw_only=True):
     @cached_property
     def store_url(self) -> str:
         return self.store.url or f"sqlite:///{self.data_path / 'focusflow.db'}"
+
+    @cached_property
+    def budgets(self) -> "Budgets":
+        """Everything that limits what is spent."""
+        from focusflow.domain.budgets import Budgets
+        from focusflow.domain.money import micros_from_usd
+
+        def micros(usd: float | None) -> int | None:
+            return None if usd is None else micros_from_usd(usd)
+
+        return Budgets(
+            zone=self.zone,
+            day_micros=micros(self.budget.daily_usd),
+            week_micros=micros(self.budget.weekly_usd),
+            month_micros=micros(self.budget.monthly_usd),
+            call_micros=micros(self.budget.per_call_usd),
+            day_jobs=self.auto.daily_max_jobs,
+        )
 
     @cached_property
     def daily_micros(self) -> int | None:

@@ -2,6 +2,7 @@
 
     FocusFlowError                    one sentence for a person; the traceback belongs in the log
     |-- ConfigError                   stop and mend the configuration
+    |-- BadRequest                    what a person asked for cannot be meant: say why, change nothing
     |-- StoreError                    the database cannot be used: say so, stop, lose nothing
     |   |-- StoreBusy                 another process holds the write lock: try again
     |   |-- DiskFull                  nothing can be written: hold everything until there is room
@@ -35,6 +36,10 @@ class ConfigError(FocusFlowError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class BadRequest(FocusFlowError):
+    """What was asked for cannot be meant; the sentence says why. Nothing was changed."""
 
 
 class StoreError(FocusFlowError):

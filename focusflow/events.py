@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import anyio
 
+from focusflow.domain.budgets import Period
 from focusflow.domain.jobs import JobId, LogLine, Status, Step
 
 
@@ -95,7 +96,26 @@ class ServiceChanged:
     reason: str = ""
 
 
-Event = ServiceChanged | JobsAdded | JobChanged | JobProgress | SummaryText | JobLogged | ControlChanged | LoopTicked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWarned:
+    """A budget is nearly gone (four fifths), or wholly. Told once of each, by each process that claims."""
+
+    period: Period
+    share: float
+    """Spent and reserved, as a part of what is allowed: 0.8 and more."""
+
+
+Event = (
+    BudgetWarned
+    | ServiceChanged
+    | JobsAdded
+    | JobChanged
+    | JobProgress
+    | SummaryText
+    | JobLogged
+    | ControlChanged
+    | LoopTicked
+)
 
 
 class Subscription:

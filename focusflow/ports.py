@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from focusflow.domain.budgets import Budgets, Limits, Override, Period
-from focusflow.domain.budgets import OverrideKind as OverrideKind  # noqa: PLC0414  # theirs who ask the store, too
+from focusflow.domain.budgets import Budgets, Limits, Period
+from focusflow.domain.budgets import Override as Override  # noqa: PLC0414  # part of the contract
+from focusflow.domain.budgets import OverrideKind as OverrideKind  # noqa: PLC0414  # part of the contract
 from focusflow.domain.jobs import (
     Attempt,
     Claim,
@@ -147,6 +148,8 @@ class TranscriptFailed:
     reason: str
     permanent: bool
     """True when the same audio would fail again."""
+    silent: bool = False
+    """True when it failed because nobody says anything."""
 
 
 TranscriptState = TranscriptReady | TranscriptPending | TranscriptFailed
@@ -566,9 +569,15 @@ class JobRecord(Protocol):
         """Store the transcript, settle its charge, close the attempt: transcribing -> transcribed."""
 
     async def summarized(
-        self, claim: Claim, attempt_id: int | None, summary: Summary, settlement: Settlement | None, *, now: datetime
+        self,
+        claim: Claim,
+        attempt_id: int | None,
+        summary: Summary,
+        settlement: Settlement | Sequence[Settlement] | None,
+        *,
+        now: datetime,
     ) -> None:
-        """Store a new summary version, settle its charge, close the attempt. The job stays `summarizing`."""
+        """Store a new summary version, settle each answer it took, close the attempt. The job stays `summarizing`."""
 
     async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
         """Record what was charged although the step failed. Never fenced."""

@@ -533,6 +533,7 @@ def _chain(settings: Settings, store: "Store", services: Services, rules: "Rules
         price_completions=partial(pricing.completions, services.summarizer.name),
     )
 
+        money=settings.budgets.at,
 
 def _route(rules: "Rules", job: "Job", seconds: float | None) -> "Route":
     from focusflow.domain.routing import facts_of, route
@@ -622,9 +623,8 @@ def _throttle(settings: Settings) -> "Throttle":
         max_parallel=auto.max_parallel,
         daily_max_jobs=auto.daily_max_jobs,
         max_jobs_per_minute=auto.max_jobs_per_minute,
-        daily_micros=settings.daily_micros,
+        budgets=settings.budgets,
         lease=timedelta(milliseconds=auto.stale_processing_ms),
-        zone=settings.zone,
     )
 
 
@@ -673,6 +673,9 @@ def _prices_mark(settings: Settings) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
 
+        settings.budget.weekly_usd,
+        settings.budget.monthly_usd,
+        settings.budget.per_call_usd,
 async def markdown_export(details: "AsyncIterator[JobDetail]", to: Path, settings: Settings) -> int:
     """Write every call that has a summary as a Markdown file below *to*; return how many."""
     from focusflow.pipeline.deliver import page_of

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import Job, JobId, Step
 from focusflow.domain.money import Estimate
 from focusflow.domain.routing import Route, unrouted
@@ -56,6 +58,8 @@ class Chain:
     """Why the rules refuse a job of this duration, if they do; None: nothing will tell how long it is."""
     estimate: Callable[[float, str | None], Estimate]
     """What a call of so many seconds will cost, summed up by a model; None: the configured one."""
+    money: Callable[[datetime], Limits]
+    """What the configuration allows to be spent at an instant."""
     price_transcript: Callable[[bytes], Settlement]
     price_completions: Callable[[Sequence[Completion]], Settlement]
     route: Callable[[Job, float | None], Route] = unrouted

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio
 
+from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Step
 from focusflow.domain.transcript import Transcript, named_speakers
 from focusflow.errors import Ambiguous, LostClaim, Permanent, StepError, Transient
@@ -99,12 +100,14 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     if seconds is not None:
         estimate = chain.estimate(seconds, chain.route(job, seconds).then.model)
         await chain.store.measured_file(
-            run.claim, seconds, DurationSource.HEADER, estimate=estimate, now=chain.clock.now()
+            run.claim, seconds, DurationSource.HEADER, estimate=estimate, money=money, now=now
         )
-    reason = None if job.requested_by else chain.refusal(job, seconds)
     if reason is None:
+    reason = None if job.requested_by else chain.refusal(job, seconds)
         return False
     await chain.store.skip(run.claim, reason, SkippedBy.RULE, now=chain.clock.now())
+        now = chain.clock.now()
+        money = Limits() if reason else chain.money(now)  # what is not paid for needs no money
     return True
 
 

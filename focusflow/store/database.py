@@ -25,7 +25,14 @@ class Picked:
     statement: int = 0
 
 
-Parameter = Value | datetime | Picked
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Stands for what a pure function makes of all that was returned so far. It is called inside the transaction, perhaps again."""
+
+    function: Callable[[Sequence[Sequence[Row]]], Value]
+
+
+Parameter = Value | datetime | Picked | Computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +40,9 @@ class Statement:
     """One piece of SQL with all it needs to run."""
 
     sql: str
-    parameters: Mapping[str, Value | Picked]
-    many: Callable[[], Iterable[Mapping[str, Value]]] | None = None
-    """Makes the parameters of many runs, as they are needed; such a statement returns no rows."""
+    parameters: Mapping[str, Value | Picked | Computed]
+    many: Callable[[Sequence[Sequence[Row]]], Iterable[Mapping[str, Value]]] | None = None
+    """Makes the parameters of many runs from all that was returned so far; such a statement returns no rows."""
     guard: JobId | None = None
     """When set and nothing is returned, the transaction is rolled back and `LostClaim` raised for this job."""
 
@@ -56,10 +63,14 @@ class Query:
 
     def each(self, rows: Callable[[], Iterable[Mapping[str, Value]]]) -> Statement:
         """Run once for each row; called where the statement runs, and again if the transaction must be repeated."""
+        return Statement(sql=self.sql, parameters={}, many=lambda _: rows())
+
+    def each_of(self, rows: Callable[[Sequence[Sequence[Row]]], Iterable[Mapping[str, Value]]]) -> Statement:
+        """Run once for each row that *rows* makes of all that was returned so far, as `each`."""
         return Statement(sql=self.sql, parameters={}, many=rows)
 
 
-def stored(value: Parameter) -> Value | Picked:
+def stored(value: Parameter) -> Value | Picked | Computed:
     """Return the value as the databases keep it: instants as milliseconds, text without what no database takes."""
     if isinstance(value, str):
         return storable(value.value if isinstance(value, Enum) else value)
@@ -77,10 +88,13 @@ def storable(text: str) -> str:
 
 def bound(statement: Statement, results: Sequence[Sequence[Row]]) -> dict[str, Value]:
     """Return the parameters, with what earlier statements returned filled in."""
-    return {
-        name: json.dumps([row[0] for row in results[value.statement]]) if isinstance(value, Picked) else value
-        for name, value in statement.parameters.items()
-    }
+    return {name: _filled(value, results) for name, value in statement.parameters.items()}
+
+
+def _filled(value: Value | Picked | Computed, results: Sequence[Sequence[Row]]) -> Value:
+    if isinstance(value, Picked):
+        return json.dumps([row[0] for row in results[value.statement]])
+    return value.function(results) if isinstance(value, Computed) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

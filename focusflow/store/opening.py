@@ -8,16 +8,20 @@ from urllib.parse import unquote
 from focusflow.errors import StoreError
 from focusflow.events import Bus
 from focusflow.store.control import ControlPart
+from focusflow.store.costs import CostsPart
 from focusflow.store.inbox import InboxPart
+from focusflow.store.money import MoneyPart
+from focusflow.store.plan import PlanPart
 from focusflow.store.queue import QueuePart
 from focusflow.store.record import RecordPart
 from focusflow.store.sqlite import Synchronous, open_sqlite
+from focusflow.store.texts import TextsPart
 
 BUSY_TIMEOUT_MS = 4_000
 """Below the shutdown grace, or a stuck writer outlives the terminal."""
 
 
-class Store(InboxPart, QueuePart, RecordPart, ControlPart):
+class Store(InboxPart, QueuePart, RecordPart, ControlPart, MoneyPart, PlanPart, CostsPart, TextsPart):
     """The one place where jobs live: `ports.Inbox`, `Queue`, `JobRecord` and `Control` on one database."""
 
 

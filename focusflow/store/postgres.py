@@ -62,10 +62,8 @@ class PostgresDatabase:
         """Sum up the counters' differences."""
         with _explained(self._name):
             async with self._pool.connection() as connection:
-                await connection.execute(
-                    "WITH summed AS (DELETE FROM job_counts RETURNING status, step, n) "
-                    "INSERT INTO job_counts SELECT status, step, SUM(n) FROM summed GROUP BY 1, 2 HAVING SUM(n) <> 0"
-                )
+                for table, keys, numbers in _COUNTERS:
+                    await connection.execute(_summed_up(table, keys, numbers).encode())
 
     async def _once(self, statements: Sequence[Statement], mode: str) -> list[list[Row]]:
         with _explained(self._name):
@@ -80,7 +78,7 @@ class PostgresDatabase:
             for statement in statements:
                 sql = self._translate(statement.sql)
                 if statement.many is not None:
-                    await cursor.executemany(sql, statement.many())
+                    await cursor.executemany(sql, statement.many(results))
                     results.append([])
                     continue
                 await cursor.execute(sql, bound(statement, results))
@@ -94,6 +92,23 @@ class PostgresDatabase:
         if sql not in self._translated:
             self._translated[sql] = translate(sql).encode()
         return self._translated[sql]
+
+
+_COUNTERS = (
+    ("job_counts", "status, step", ("n",)),
+    ("charge_sums", "hour", ("settled_micros", "reserved_micros", "unpriced")),
+    ("job_sums", "shelf, hour", ("calls", "milliseconds", "micros", "unpriced")),
+)
+
+
+def _summed_up(table: str, keys: str, numbers: Sequence[str]) -> str:
+    """Return the statement that makes one row of all differences with the same keys."""
+    sums = ", ".join(f"SUM({number})" for number in numbers)
+    return (
+        f"WITH summed AS (DELETE FROM {table} RETURNING {keys}, {', '.join(numbers)}) "
+        f"INSERT INTO {table} ({keys}, {', '.join(numbers)}) SELECT {keys}, {sums} FROM summed GROUP BY {keys} "
+        f"HAVING {' OR '.join(f'SUM({number}) <> 0' for number in numbers)}"
+    )
 
 
 def translate(sql: str) -> str:

@@ -1,23 +1,24 @@
 """The store as the processor and the watchdog need it: who may work on what, for how long and for how much."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from focusflow.domain.jobs import Claim, JobId, Outcome
+from focusflow.domain.budgets import Candidate, Choice, InForce, choose
+from focusflow.domain.jobs import Claim, JobId, Outcome, Status
 from focusflow.ports import ClaimLimits
-from focusflow.store.database import Picked, Row, Statement
-from focusflow.store.rows import job_from, maybe_instant
+from focusflow.store.database import Computed, Picked, Row, Statement, Value
+from focusflow.store.purse import Purses, allowed_by, spent_in
+from focusflow.store.rows import job_from, maybe_instant, milliseconds
 from focusflow.store.sql import ledger
+from focusflow.store.sql import money as money_sql
 from focusflow.store.sql import queue as sql
 from focusflow.store.sql import record as record_sql
-from focusflow.store.stored import Stored, log_picked
+from focusflow.store.stored import log_picked
 
-UNAFFORDABLE = "Today's budget does not cover this call: it is tried again tomorrow."
-UNPRICED = (
-    "No price is known for this call, so a daily budget cannot cover it: "
-    "set the price in the configuration, or remove the budget."
-)
+LOOK_AHEAD = 100
+"""How many due calls a claim looks at when there is no money for the first: the next claim looks further, and a long queue
+costs no more than a short one."""
 RESCUED_TOO_OFTEN = "Its worker fell silent again and again, so it is left alone: look at the log, then retry it."
 LONGEST_LEASE = timedelta(days=2)
 """Twice as long as a lease can be configured to be."""
@@ -25,32 +26,31 @@ INSTANCE_KEEPS = timedelta(hours=1)
 """An instance that has been silent for so long is forgotten."""
 
 
-class QueuePart(Stored):
+class QueuePart(Purses):
     """Implements `ports.Queue`."""
 
     async def claim(
         self, limits: ClaimLimits, *, token: str, claimed_by: str, now: datetime, lease_until: datetime
     ) -> Sequence[Claim]:
-        hold = [_hold_unaffordable(limits, now)] if limits.day_max_micros is not None else []
-        claim = _claim(limits, token, claimed_by, now, lease_until)
-        held, claimed = Picked(1), Picked(1 + 2 * len(hold))
+        plan = _Plan(limits, now)
+        claimed = Picked(_CLAIMED)
         results = await self._database.run(
             [
-                sql.LOCK_CLAIMS(),
-                *hold,
-                *(log_picked(held, UNAFFORDABLE, level="warning", now=now) for _ in hold),
-                claim,
+                *plan.looking(),
+                sql.CLAIM(
+                    ids=Computed(plan.taken), token=token, claimed_by=claimed_by, now=now, lease_until=lease_until
+                ),
+                sql.HOLD_FOR_BUDGET.each_of(plan.holds),
+                sql.LOG_HOLDS(ids=Computed(plan.newly_held), now=now),
                 ledger.RESERVE_TRANSCRIPT(ids=claimed, now=now),
                 ledger.RESERVE_SUMMARY(ids=claimed, now=now),
                 log_picked(claimed, f"Taken by {claimed_by}.", now=now),
             ]
         )
-        if hold:
-            self._tell_changes(results[1])
-            self._tell_lines(results[2])
-        rows = sorted(results[claimed.statement], key=lambda row: _rank(row, limits.newest_first))
-        self._tell_changes(rows)
-        self._tell_lines(results[-1])
+        choice, rows = plan.choice(results), sorted(results[_CLAIMED], key=lambda row: _rank(row, limits.newest_first))
+        self._tell_changes(rows, [(job_id, Status.DISCOVERED) for job_id in choice.held])
+        self._tell_lines([*results[_CLAIMED + 2], *results[-1]])
+        self._warn(plan.allowed(results), choice.micros)
         return [Claim(job=job_from(row), token=token) for row in rows]
 
     async def heartbeat(self, claims: Collection[Claim], *, now: datetime, lease_until: datetime) -> frozenset[JobId]:
@@ -113,40 +113,90 @@ class QueuePart(Stored):
         await self._database.optimize()
 
 
-def _only(limits: ClaimLimits) -> str | None:
-    return None if limits.ids is None else json.dumps(limits.ids)
+_OVERRIDES, _SPENT, _CAPS, _HEAD, _MORE, _CLAIMED = range(1, 7)
+"""Where each of a claim's statements stands; the lock comes first."""
 
 
-def _hold_unaffordable(limits: ClaimLimits, now: datetime) -> Statement:
-    hold = sql.HOLD_UNAFFORDABLE_NEWEST if limits.newest_first else sql.HOLD_UNAFFORDABLE_OLDEST
-    return hold(
-        now=now,
-        only=_only(limits),
-        exclude=json.dumps(limits.exclude),
-        day_start=limits.day_start,
-        day_end=limits.day_end or limits.day_start + timedelta(days=1),
-        day_max_micros=limits.day_max_micros,
-        unaffordable=UNAFFORDABLE,
-        unpriced=UNPRICED,
-    )
+class _Plan:
+    """Decides, inside a claim's transaction, what is taken and what is held. It keeps nothing: a transaction may be repeated."""
+
+    def __init__(self, limits: ClaimLimits, now: datetime) -> None:
+        self._limits, self._now = limits, now
+
+    def looking(self) -> list[Statement]:
+        """Return the statements that find out what there is, and lock it."""
+        limits, now = self._limits, self._now
+        due = {
+            "now": now,
+            "only": None if limits.ids is None else json.dumps(limits.ids),
+            "exclude": json.dumps(limits.exclude),
+            "day_start": limits.day_start,
+        }
+        head = sql.HEAD_NEWEST if limits.newest_first else sql.HEAD_OLDEST
+        caps = {
+            "day_max_jobs": limits.day_max_jobs,
+            "minute_max_jobs": limits.minute_max_jobs,
+            "max_parallel": limits.max_parallel,
+        }
+        return [
+            sql.LOCK_CLAIMS(),
+            money_sql.FOR_ALL(now=now),
+            spent_in(limits.money),
+            sql.CAPS(**caps, day_start=limits.day_start, minute_ago=now - timedelta(minutes=1), now=now),
+            head(**due, look=Computed(self._at_most)),
+            head(**due, look=Computed(self._further)),
+        ]
+
+    def allowed(self, results: Sequence[Sequence[Row]]) -> InForce:
+        return allowed_by(self._limits.money, results[_OVERRIDES], results[_SPENT])
+
+    def choice(self, results: Sequence[Sequence[Row]]) -> Choice:
+        return self._choice(results, results[_MORE] or results[_HEAD])
+
+    def taken(self, results: Sequence[Sequence[Row]]) -> str:
+        return json.dumps(self.choice(results).taken)
+
+    def newly_held(self, results: Sequence[Sequence[Row]]) -> str:
+        return json.dumps(self.choice(results).newly_held)
+
+    def holds(self, results: Sequence[Sequence[Row]]) -> Iterable[Mapping[str, Value]]:
+        for job_id, refusal in self.choice(results).held.items():
+            yield {
+                "id": job_id,
+                "reason": refusal.reason,
+                "until": milliseconds(refusal.until),
+                "now": milliseconds(self._now),
+            }
+
+    def _choice(self, results: Sequence[Sequence[Row]], found: Sequence[Row]) -> Choice:
+        limits = self._limits
+        fresh_left = None if limits.day_max_jobs is None else limits.day_max_jobs - results[_CAPS][0][0]
+        return choose(
+            map(_candidate, found), self.allowed(results), at_most=self._at_most(results), fresh_left=fresh_left
+        )
+
+    def _at_most(self, results: Sequence[Sequence[Row]]) -> int:
+        limits, (_, this_minute, at_work) = self._limits, results[_CAPS][0]
+        left = [limits.batch]
+        left += [] if limits.minute_max_jobs is None else [limits.minute_max_jobs - this_minute]
+        left += [] if limits.max_parallel is None else [limits.max_parallel - at_work]
+        return max(min(left), 0)
+
+    def _further(self, results: Sequence[Sequence[Row]]) -> int:
+        """Say how far to look: no further than needed, but past calls that there is no money for."""
+        head = results[_HEAD]
+        return LOOK_AHEAD if len(self._choice(results, head).taken) < len(head) else 0
 
 
-def _claim(limits: ClaimLimits, token: str, claimed_by: str, now: datetime, lease_until: datetime) -> Statement:
-    claim = sql.CLAIM_NEWEST if limits.newest_first else sql.CLAIM_OLDEST
-    return claim(
-        now=now,
-        minute_ago=now - timedelta(minutes=1),
-        only=_only(limits),
-        exclude=json.dumps(limits.exclude),
-        batch=max(limits.batch, 0),
-        day_start=limits.day_start,
-        day_max_jobs=limits.day_max_jobs,
-        minute_max_jobs=limits.minute_max_jobs,
-        day_max_micros=limits.day_max_micros,
-        max_parallel=limits.max_parallel,
-        token=token,
-        claimed_by=claimed_by,
-        lease_until=lease_until,
+def _candidate(row: Row) -> Candidate:
+    job_id, price, fresh, measured, lifted, held = row
+    return Candidate(
+        job_id=JobId(job_id),
+        price=price,
+        fresh=bool(fresh),
+        measured=bool(measured),
+        lifted=bool(lifted),
+        held=bool(held),
     )
 
 

@@ -4,17 +4,28 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from focusflow.domain.budgets import Limits, Refusal
 from focusflow.domain.jobs import Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
-from focusflow.errors import HoldKind
+from focusflow.errors import Held, HoldKind
 from focusflow.events import JobChanged, JobLogged
 from focusflow.ports import Delivery, Documents, Settlement, Summary
-from focusflow.store.database import Picked, Row, Statement
-from focusflow.store.rows import content_mark, delivery_from, documents_from, job_from, maybe_instant, transcript_parameters
+from focusflow.store.database import Computed, Picked, Row, Statement
+from focusflow.store.purse import allowed_by, spent_in
+from focusflow.store.rows import (
+    content_mark,
+    delivery_from,
+    documents_from,
+    job_from,
+    maybe_instant,
+    transcript_parameters,
+)
 from focusflow.store.sql import jobs as jobs_sql
 from focusflow.store.sql import ledger
+from focusflow.store.sql import money as money_sql
 from focusflow.store.sql import record as sql
+from focusflow.store.sql.queue import LOCK_CLAIMS
 from focusflow.store.stored import Stored, line_of, log_one
 
 _BEGIN = {
@@ -29,6 +40,10 @@ _BEGUN = {
     Step.SUMMARIZE: "Summarising.",
     Step.SYNC: "Bringing it to the sinks.",
 }
+
+
+_OVERRIDES, _SPENT, _RESERVED = range(2, 5)
+"""Where the statements stand by which `measured_file` decides."""
 
 
 class RecordPart(Stored):
@@ -114,6 +129,7 @@ class RecordPart(Stored):
         source: DurationSource,
         *,
         estimate: Estimate,
+        money: Limits,
         now: datetime,
     ) -> None:
         guard = sql.MEASURED_FILE.guarding(
@@ -126,7 +142,22 @@ class RecordPart(Stored):
             summarize_micros=estimate.summarize_micros,
             now=now,
         )
-        await self._advance(claim, guard, [sql.RESERVE_AS_MEASURED(id=claim.job.id)])
+
+        def refused(results: Sequence[Sequence[Row]]) -> Refusal | None:
+            ((before, after, lifted),) = results[_RESERVED]
+            if after is not None and after <= before:
+                return None
+            allowed = allowed_by(money, results[_OVERRIDES], results[_SPENT])
+            return allowed.refusal(claim.job.id, after, more=-before, lifted=bool(lifted), begun=True)
+
+        may = Computed(lambda results: int(refused(results) is None))
+        looking = [money_sql.FOR_ALL(now=now), spent_in(money), money_sql.RESERVED_OF(id=claim.job.id, now=now)]
+        results = await self._database.run(
+            [LOCK_CLAIMS(), guard, *looking, sql.RESERVE_AS_MEASURED(id=claim.job.id, may=may)]
+        )
+        self._tell([JobChanged(job_id=claim.job.id, status=Status(results[1][0][0]))])
+        if refusal := refused(results):
+            raise Held(HoldKind.BUDGET, refusal.reason, until=refusal.until)
 
     # -------------------------------------------------------------------------------------------------------- summary
 

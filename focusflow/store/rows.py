@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from focusflow.domain.budgets import Override, OverrideKind, Period
 from focusflow.domain.jobs import (
     Attempt,
     Direction,
@@ -148,6 +149,22 @@ def charge_from(row: tuple[Any, ...]) -> ChargeRow:
         external_ref=row[10],
         reserved_at=instant(row[11]),
         settled_at=maybe_instant(row[12]),
+    )
+
+
+def override_from(row: tuple[Any, ...]) -> Override:
+    """Build an exception from the budgets from a row of `sql.money.OVERRIDE_COLUMNS`."""
+    return Override(
+        id=row[0],
+        kind=OverrideKind(row[1]),
+        period=Period(row[2]) if row[2] else None,
+        amount_micros=row[3],
+        job_id=JobId(row[4]) if row[4] else None,
+        made_at=instant(row[5]),
+        made_from=row[6],
+        reason=row[7],
+        until=instant(row[8]),
+        undone_at=maybe_instant(row[9]),
     )
 
 

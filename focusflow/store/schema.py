@@ -4,7 +4,7 @@ One entry for each version, once for each engine; a released entry is never edit
 in how counters are kept and in full text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -151,6 +151,7 @@ CREATE TABLE attempts (
 ) {strict};
 CREATE INDEX attempts_of_job ON attempts (job_id, id);
 CREATE INDEX attempts_done ON attempts (step, finished_at, started_at) WHERE outcome = 'done';
+CREATE INDEX attempts_reused ON attempts (finished_at, step, job_id) WHERE outcome = 'reused';
 
 CREATE TABLE charges (
     id {serial},
@@ -170,6 +171,22 @@ CREATE TABLE charges (
 CREATE UNIQUE INDEX charges_standing ON charges (job_id, step) WHERE state = 'reserved';
 CREATE INDEX charges_of_job ON charges (job_id, id);
 CREATE INDEX charges_by_time ON charges (reserved_at, state, actual_micros, estimate_micros);
+
+CREATE TABLE overrides (
+    id {serial},
+    kind TEXT NOT NULL CHECK (kind IN ('raise', 'set', 'lift', 'stop')),
+    period TEXT CHECK (period IN ('day', 'week', 'month')),
+    amount_micros BIGINT,
+    job_id TEXT {c_locale},
+    made_at BIGINT NOT NULL,
+    made_from TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    since BIGINT NOT NULL,
+    until BIGINT NOT NULL,
+    undone_at BIGINT
+) {strict};
+CREATE INDEX overrides_for_all ON overrides (until) WHERE job_id IS NULL AND undone_at IS NULL;
+CREATE INDEX overrides_of_job ON overrides (job_id, until) WHERE job_id IS NOT NULL AND undone_at IS NULL;
 
 CREATE TABLE deliveries (
     job_id TEXT {c_locale} NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -210,6 +227,133 @@ CREATE TABLE instances (
     details TEXT NOT NULL
 ) {strict};
 """
+
+# ----------------------------------------------------------------------------------------------------- what is counted up
+
+_HOUR_MS = 3_600_000
+
+
+def _charge_parts(row: str) -> dict[str, str]:
+    """Return what a charge adds to the sums of its hour."""
+    price = f"COALESCE({row}.actual_micros, {row}.estimate_micros, 0)"
+    return {
+        "hour": f"{row}.reserved_at / {_HOUR_MS} * {_HOUR_MS}",
+        "settled_micros": f"CASE WHEN {row}.state = 'settled' THEN {price} ELSE 0 END",
+        "reserved_micros": f"CASE WHEN {row}.state = 'reserved' THEN {price} ELSE 0 END",
+        "unpriced": f"CASE WHEN {row}.state <> 'released' AND {row}.actual_micros IS NULL "
+        f"AND {row}.estimate_micros IS NULL THEN 1 ELSE 0 END",
+    }
+
+
+def _job_parts(row: str) -> dict[str, str]:
+    """Return what a job adds to the sums of its shelf: what waits, and what was spared in the hour of its discovery."""
+    price = (
+        f"CASE WHEN {row}.transcription_completed_at IS NULL THEN {row}.estimate_micros "
+        f"WHEN {row}.summarization_completed_at IS NULL THEN {row}.summarize_micros ELSE 0 END"
+    )
+    return {
+        "shelf": f"CASE {row}.status WHEN 'discovered' THEN 'waiting' ELSE 'spared' END",
+        "hour": f"CASE {row}.status WHEN 'discovered' THEN 0 ELSE {row}.discovered_at / {_HOUR_MS} * {_HOUR_MS} END",
+        "calls": "1",
+        "milliseconds": f"CAST(ROUND(COALESCE({row}.duration_seconds, 0) * 1000) AS BIGINT)",
+        "micros": f"COALESCE({price}, 0)",
+        "unpriced": f"CASE WHEN ({price}) IS NULL THEN 1 ELSE 0 END",
+    }
+
+
+def _is_summed(row: str) -> str:
+    return f"({row}.status = 'discovered' OR ({row}.status = 'skipped' AND COALESCE({row}.skipped_by, '') <> 'gone'))"
+
+
+def _sqlite_added(table: str, keys: str, parts: dict[str, str], where: str) -> str:
+    names = [name for name in parts if name not in keys.split(", ")]
+    return f"""INSERT INTO {table} ({", ".join(parts)}) SELECT {", ".join(parts.values())} WHERE {where}
+        ON CONFLICT ({keys}) DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in names)};"""
+
+
+def _sqlite_removed(table: str, keys: str, parts: dict[str, str], where: str) -> str:
+    names = [name for name in parts if name not in keys.split(", ")]
+    this = " AND ".join(f"{key} = {parts[key]}" for key in keys.split(", "))
+    return f"""UPDATE {table} SET {", ".join(f"{name} = {name} - ({parts[name]})" for name in names)}
+        WHERE {where} AND {this};"""
+
+
+def _sqlite_sums(table: str, sums: str, keys: str, parts: Callable[[str], dict[str, str]], columns: str) -> str:
+    """Return the triggers that keep *sums* in step with *table*."""
+    kept = _is_summed if table == "jobs" else lambda _: "TRUE"
+    added = _sqlite_added(sums, keys, parts("NEW"), kept("NEW"))
+    removed = _sqlite_removed(sums, keys, parts("OLD"), kept("OLD"))
+    return f"""
+CREATE TRIGGER {sums}_insert AFTER INSERT ON {table} WHEN {kept("NEW")} BEGIN {added} END;
+CREATE TRIGGER {sums}_update AFTER UPDATE OF {columns} ON {table} WHEN {kept("OLD")} OR {kept("NEW")}
+BEGIN {removed} {added} END;
+CREATE TRIGGER {sums}_delete AFTER DELETE ON {table} WHEN {kept("OLD")} BEGIN {removed} END;
+"""
+
+
+def _postgres_sums(table: str, sums: str, keys: str, parts: Callable[[str], dict[str, str]]) -> str:
+    """Return the triggers that add a row of differences to *sums* for every change of *table*."""
+    kept = _is_summed if table == "jobs" else lambda _: "TRUE"
+    names = [name for name in parts("x") if name not in keys.split(", ")]
+    changed = " OR ".join(f"SUM({name}) <> 0" for name in names)
+
+    def rows(row: str, sign: str) -> str:
+        values = (f"{'' if name in keys else sign}({value}) AS {name}" for name, value in parts(row).items())
+        return f"SELECT {', '.join(values)} FROM {row} WHERE {kept(row)}"
+
+    def function(event: str, changes: str, tables: str) -> str:
+        return f"""
+CREATE FUNCTION {sums}_{event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO {sums} ({keys}, {", ".join(names)})
+    SELECT {keys}, {", ".join(f"SUM({name})" for name in names)} FROM ({changes}) AS changes
+    GROUP BY {keys} HAVING {changed};
+    RETURN NULL;
+END $$;
+CREATE TRIGGER {sums}_{event} AFTER {event.upper()} ON {table} REFERENCING {tables}
+    FOR EACH STATEMENT EXECUTE FUNCTION {sums}_{event}();
+"""
+
+    both = f"{rows('added', '')} UNION ALL {rows('removed', '-')}"
+    return (
+        function("insert", rows("added", ""), "NEW TABLE AS added")
+        + function("update", both, "OLD TABLE AS removed NEW TABLE AS added")
+        + function("delete", rows("removed", "-"), "OLD TABLE AS removed")
+    )
+
+
+_SQLITE_SUMS = (
+    """
+CREATE TABLE charge_sums (hour INTEGER PRIMARY KEY, settled_micros INTEGER NOT NULL, reserved_micros INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL) STRICT;
+CREATE TABLE job_sums (shelf TEXT NOT NULL, hour INTEGER NOT NULL, calls INTEGER NOT NULL, milliseconds INTEGER NOT NULL,
+    micros INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (shelf, hour)) STRICT, WITHOUT ROWID;
+"""
+    + _sqlite_sums(
+        "charges", "charge_sums", "hour", _charge_parts, "state, reserved_at, actual_micros, estimate_micros"
+    )
+    + _sqlite_sums(
+        "jobs",
+        "job_sums",
+        "shelf, hour",
+        _job_parts,
+        "status, skipped_by, duration_seconds, transcribe_micros, summarize_micros, transcription_completed_at, "
+        "summarization_completed_at",
+    ).replace("BIGINT", "INTEGER")
+)
+
+# rows of differences, as for the counters
+_POSTGRES_SUMS = (
+    """
+CREATE TABLE charge_sums (hour BIGINT NOT NULL, settled_micros BIGINT NOT NULL, reserved_micros BIGINT NOT NULL,
+    unpriced BIGINT NOT NULL);
+CREATE INDEX charge_sums_by_hour ON charge_sums (hour);
+CREATE TABLE job_sums (shelf TEXT NOT NULL, hour BIGINT NOT NULL, calls BIGINT NOT NULL, milliseconds BIGINT NOT NULL,
+    micros BIGINT NOT NULL, unpriced BIGINT NOT NULL);
+CREATE INDEX job_sums_by_hour ON job_sums (shelf, hour);
+"""
+    + _postgres_sums("charges", "charge_sums", "hour", _charge_parts)
+    + _postgres_sums("jobs", "job_sums", "shelf, hour", _job_parts)
+)
 
 _SQLITE_COUNTERS_AND_TEXT = """
 CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (status, step))
@@ -302,6 +446,7 @@ MIGRATIONS: Sequence[Migration] = (
         )
         .replace("BIGINT", "INTEGER")
         .replace("DOUBLE PRECISION", "REAL")
+        + _SQLITE_SUMS
         + _SQLITE_COUNTERS_AND_TEXT,
         postgres=_TABLES.format(
             strict="",
@@ -309,6 +454,7 @@ MIGRATIONS: Sequence[Migration] = (
             serial="BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
             bytes="BYTEA",
         )
+        + _POSTGRES_SUMS
         + _POSTGRES_COUNTERS_AND_TEXT,
     ),
 )

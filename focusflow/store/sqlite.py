@@ -83,7 +83,7 @@ class SqliteDatabase:
         for statement in statements:
             sql = self._translate(statement.sql)
             if statement.many is not None:
-                connection.executemany(sql, statement.many())
+                connection.executemany(sql, statement.many(results))
                 results.append([])
                 continue
             rows = connection.execute(sql, bound(statement, results)).fetchall()

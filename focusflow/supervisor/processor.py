@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
-from zoneinfo import ZoneInfo
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
+from focusflow.domain.budgets import Budgets
 from focusflow.domain.jobs import Claim, JobId
 from focusflow.errors import FocusFlowError
 from focusflow.ports import ClaimLimits, Clock, Control, Queue
-from focusflow.supervisor.schedule import day_end, day_start
+from focusflow.supervisor.schedule import day_start
 
 _log = structlog.get_logger(__name__)
 
@@ -28,9 +28,8 @@ class Throttle:
     max_parallel: int | None
     daily_max_jobs: int | None
     max_jobs_per_minute: int | None
-    daily_micros: int | None
+    budgets: Budgets
     lease: timedelta
-    zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,15 +120,14 @@ class Processor:
         return len(claims)
 
     def _limits(self, room: int) -> ClaimLimits:
-        now, zone = self._clock.now(), self._throttle.zone
+        now, budgets = self._clock.now(), self._throttle.budgets
         return ClaimLimits(
             batch=min(room, self._throttle.batch),
             newest_first=self._throttle.newest_first,
-            day_start=day_start(now, zone),
-            day_end=day_end(now, zone),
+            day_start=day_start(now, budgets.zone),
             day_max_jobs=self._throttle.daily_max_jobs,
             minute_max_jobs=self._throttle.max_jobs_per_minute,
-            day_max_micros=self._throttle.daily_micros,
+            money=budgets.at(now),
             max_parallel=self._throttle.max_parallel,
             ids=self._only,
             exclude=tuple(self._running),

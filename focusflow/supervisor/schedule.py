@@ -1,11 +1,12 @@
 """When is a loop's next turn, and how does it wait for it?"""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import anyio
 from cronsim import CronSim
 
+from focusflow.domain.budgets import Period, bounds
 from focusflow.ports import Clock
 
 
@@ -16,13 +17,12 @@ def next_turn(cron: str, now: datetime, zone: ZoneInfo) -> datetime:
 
 def day_start(now: datetime, zone: ZoneInfo) -> datetime:
     """Return the last local midnight, as an instant."""
-    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return bounds(Period.DAY, now, zone)[0]
 
 
 def day_end(now: datetime, zone: ZoneInfo) -> datetime:
     """Return the next local midnight, as an instant, also across a change of the clocks."""
-    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone)
+    return bounds(Period.DAY, now, zone)[1]
 
 
 class Wake:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import anyio
 
+from focusflow.domain.budgets import Budgets
 from focusflow.domain.eligibility import Rules
 from focusflow.domain.jobs import Claim, Job, Status
 from focusflow.domain.money import Estimate
@@ -72,9 +73,8 @@ def throttle() -> Throttle:
         max_parallel=None,
         daily_max_jobs=None,
         max_jobs_per_minute=None,
-        daily_micros=None,
+        budgets=Budgets(zone=ZoneInfo("UTC"), day_micros=None),
         lease=LEASE,
-        zone=UTC,
     )
 
 

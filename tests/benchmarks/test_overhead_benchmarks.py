@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 
+from focusflow.domain.budgets import Budgets, Limits
 from focusflow.domain.jobs import Status
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
@@ -213,6 +214,7 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
             delete_after_fetch=False,
             refusal=lambda job, seconds: None,
             estimate=lambda seconds, model: Estimate(),
+            money=lambda now: Limits(),
             price_transcript=settled,
             price_completions=settled,
         )
@@ -227,9 +229,8 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
                 max_parallel=None,
                 daily_max_jobs=None,
                 max_jobs_per_minute=None,
-                daily_micros=10**12,
+                budgets=Budgets(zone=ZoneInfo("UTC"), day_micros=10**12),
                 lease=timedelta(minutes=5),
-                zone=ZoneInfo("UTC"),
             ),
             clock=clock,
             token="bench",

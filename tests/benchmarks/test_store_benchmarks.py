@@ -16,10 +16,12 @@ from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 import aiosqlite
 import pytest
 
+from focusflow.domain.budgets import Budgets
 from focusflow.domain.jobs import Claim, JobId, Outcome, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
@@ -38,9 +40,7 @@ T = TypeVar("T")
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 NOW_MS = int(NOON.timestamp() * 1000)
 LEASE = timedelta(minutes=10)
-LIMITS = ClaimLimits(
-    batch=3, newest_first=False, day_start=NOON, day_max_jobs=None, minute_max_jobs=None, day_max_micros=None
-)
+LIMITS = ClaimLimits(batch=3, newest_first=False, day_start=NOON, day_max_jobs=None, minute_max_jobs=None)
 TRANSCRIPT = Transcript(
     text="hello there " * 20,
     utterances=(Utterance(speaker="A", start_ms=0, end_ms=900, text="hello there"),),
@@ -350,7 +350,7 @@ def test_claiming_among_a_million(benchmark: BenchmarkFixture, big: Bench, cappe
             day_start=NOON - timedelta(hours=12),
             day_max_jobs=10_000,
             minute_max_jobs=10_000,
-            day_max_micros=10**12,
+            money=Budgets(zone=ZoneInfo("UTC"), day_micros=10**12).at(NOON),
             max_parallel=100,
         )
     taken: list[Claim] = []

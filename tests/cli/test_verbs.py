@@ -53,7 +53,6 @@ async def _claimed(store: Store, job_id: str) -> Claim:
         day_start=now,
         day_max_jobs=None,
         minute_max_jobs=None,
-        day_max_micros=None,
         ids=(JobId(job_id),),
     )
     (claim,) = await store.claim(limits, token="t", claimed_by="there", now=now, lease_until=now + timedelta(hours=1))

@@ -183,7 +183,7 @@ async def claimed_by_the_dead(product: Product, job_id: JobId) -> Claim:
     """Claim the call as a process does that dies before its first beat."""
     now = product.clock.now()
     limits = ClaimLimits(
-        batch=1, newest_first=False, day_start=now, day_max_jobs=None, minute_max_jobs=None, day_max_micros=None
+        batch=1, newest_first=False, day_start=now, day_max_jobs=None, minute_max_jobs=None
     )
     (claim,) = await product.works.store.claim(
         limits, token="of the dead", claimed_by="there:1", now=now, lease_until=now + timedelta(minutes=2)

@@ -16,6 +16,7 @@ import pytest
 import structlog.testing
 
 from focusflow.config import load
+from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import Claim, Direction, DurationSource, Job, JobId, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.events import Bus, Event, Subscription, SummaryText
@@ -220,7 +221,6 @@ class Works:
             day_start=self.clock.now().replace(hour=0),
             day_max_jobs=None,
             minute_max_jobs=None,
-            day_max_micros=None,
             ids=(job_id,),
         )
         now = self.clock.now()
@@ -450,6 +450,7 @@ async def opened(
             delete_after_fetch=False,
             refusal=lambda job, seconds: "shorter than 10 s" if seconds is not None and seconds < 10 else None,
             estimate=pricing.estimate,
+            money=lambda now: Limits(),
             price_transcript=partial(pricing.transcript, transcriber),
             price_completions=partial(pricing.completions, summarizer.name),
         )

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from focusflow.domain.budgets import Limits, Period, Window
 from focusflow.domain.jobs import Claim, Direction, DurationSource, Job, JobId, Outcome, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript, Utterance
@@ -221,8 +222,14 @@ class World:
             "day_max_jobs": None,
             "minute_max_jobs": None,
             "day_max_micros": None,
+            "day_end": None,
         }
-        return ClaimLimits(**values | changes)  # type: ignore[arg-type]  # a builder
+        values |= changes
+        start, end, most = (values[name] for name in ("day_start", "day_end", "day_max_micros"))
+        del values["day_end"], values["day_max_micros"]
+        day = Window(period=Period.DAY, start=start, end=end or start + DAY, limit_micros=most)  # type: ignore[arg-type, operator]  # a builder
+        values.setdefault("money", Limits(windows=(day,)))
+        return ClaimLimits(**values)  # type: ignore[arg-type]  # a builder
 
     async def claim(self, batch: int = 1, *, token: str = "token", **changes: object) -> list[Claim]:
         """Claim at most *batch* jobs."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.errors import HoldKind, LostClaim
@@ -72,7 +73,12 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "fail": lambda w, c: w.store.fail(c, Step.SYNC, "x", retry_at=None, counts=True, now=w.now),
     "skip": lambda w, c: w.store.skip(c, "x", SkippedBy.RULE, now=w.now),
     "measured_file": lambda w, c: w.store.measured_file(
-        c, 1.0, DurationSource.HEADER, estimate=Estimate(transcribe_micros=800, summarize_micros=200), now=w.now
+        c,
+        1.0,
+        DurationSource.HEADER,
+        estimate=Estimate(transcribe_micros=800, summarize_micros=200),
+        money=Limits(),
+        now=w.now,
     ),
     "take_delivery": lambda w, c: w.store.take_delivery(c.job.id, "notion", now=w.now, until=w.now + MINUTE),
     "take_due_deliveries": lambda w, c: w.store.take_due_deliveries(limit=5, now=w.now, again_at=w.now),

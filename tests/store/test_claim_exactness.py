@@ -6,14 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from focusflow.domain.budgets import Budgets
 from focusflow.events import Bus
 from focusflow.ports import ClaimLimits
 from focusflow.store import Store, open_store
 from focusflow.store.database import Query
+from focusflow.store.queue import LOOK_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,17 +70,15 @@ def expected(backlog: Backlog) -> list[str]:
     if backlog.newest_first:
         order.reverse()
     room = backlog.day_max_micros
-    if room is not None:
-        order = [(name, price) for name, price in order if price <= room]
-    order = order[: backlog.batch]
-    for cap in (backlog.day_max_jobs, backlog.minute_max_jobs, backlog.max_parallel):
-        order = order if cap is None else order[:cap]
-    taken, spent = [], 0
-    for name, price in order:
-        spent += price
-        if room is not None and spent > room:
-            break
-        taken.append(name)
+    caps = (backlog.batch, backlog.day_max_jobs, backlog.minute_max_jobs, backlog.max_parallel)
+    most = min(cap for cap in caps if cap is not None)
+    taken: list[str] = []
+    spent = 0
+    for looked, (name, price) in enumerate(order):
+        fits = room is None or price == 0 or spent + price <= room
+        if len(taken) < most and fits and looked < max(most, LOOK_AHEAD):
+            taken.append(name)
+            spent += price
     return taken
 
 
@@ -98,7 +99,7 @@ async def claimed(store: Store, backlog: Backlog) -> list[str]:
         day_start=NOON - timedelta(hours=12),
         day_max_jobs=backlog.day_max_jobs,
         minute_max_jobs=backlog.minute_max_jobs,
-        day_max_micros=backlog.day_max_micros,
+        money=Budgets(zone=ZoneInfo("UTC"), day_micros=backlog.day_max_micros).at(NOON),
         max_parallel=backlog.max_parallel,
     )
     claims = await store.claim(limits, token="t", claimed_by="w", now=NOON, lease_until=NOON + timedelta(minutes=5))

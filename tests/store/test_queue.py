@@ -114,11 +114,13 @@ async def test_the_days_money_is_not_exceeded(world: World) -> None:
     await world.absorb(*(world.arrival(estimate_micros=10_000) for _ in range(3)))
     tomorrow = world.now + 12 * HOUR
     assert len(await world.claim(9, day_max_micros=25_000, day_end=tomorrow)) == 2
-    world.events()
     assert await world.claim(9, day_max_micros=25_000, day_end=tomorrow) == []
     (row,) = await world.store.jobs(JobFilter(held_only=True), limit=9)
     assert row.job.hold_kind == HoldKind.BUDGET
-    assert row.job.hold_reason == "Today's budget does not cover this call: it is tried again tomorrow."
+    assert row.job.hold_reason == (
+        "Over budget: $0.0050 of this day's $0.0250 is left, and this call would cost about $0.0100. "
+        "It is tried again on 2026-05-05 00:00."
+    )
     assert row.job.next_attempt_at == world.now + 12 * HOUR
     assert JobChanged(job_id=row.job.id, status=Status.DISCOVERED) in world.events()
     world.later(12 * HOUR)

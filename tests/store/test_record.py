@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import Claim, DurationSource, JobId, Outcome, SkippedBy, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.errors import HoldKind, LostClaim, StoreError
@@ -128,7 +129,12 @@ FENCED: dict[str, Callable[[World, Claim, int], Awaitable[object]]] = {
     "fail": lambda w, c, a: w.store.fail(c, Step.SYNC, "x", retry_at=None, counts=True, now=w.now),
     "skip": lambda w, c, a: w.store.skip(c, "x", SkippedBy.RULE, now=w.now),
     "measured_file": lambda w, c, a: w.store.measured_file(
-        c, 1.0, DurationSource.HEADER, estimate=Estimate(transcribe_micros=800, summarize_micros=200), now=w.now
+        c,
+        1.0,
+        DurationSource.HEADER,
+        estimate=Estimate(transcribe_micros=800, summarize_micros=200),
+        money=Limits(),
+        now=w.now,
     ),
 }
 
@@ -319,6 +325,7 @@ async def test_what_is_reserved_follows_the_measured_length(world: World) -> Non
         900.0,
         DurationSource.HEADER,
         estimate=Estimate(transcribe_micros=48_003, summarize_micros=12_000),
+        money=Limits(),
         now=world.now,
     )
     detail = await world.detail(claim.job.id)
@@ -333,7 +340,12 @@ async def test_a_job_may_be_skipped_after_its_download(world: World) -> None:
     """What the file itself says can forbid paying for it."""
     claim = await world.claimed()
     await world.store.measured_file(
-        claim, 3.0, DurationSource.HEADER, estimate=Estimate(transcribe_micros=800, summarize_micros=200), now=world.now
+        claim,
+        3.0,
+        DurationSource.HEADER,
+        estimate=Estimate(transcribe_micros=800, summarize_micros=200),
+        money=Limits(),
+        now=world.now,
     )
     await world.store.skip(claim, "too short", SkippedBy.RULE, now=world.now)
     detail = await world.detail(claim.job.id)

@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
+from focusflow.domain.budgets import Limits, Period, Window
 from focusflow.domain.jobs import WORKING, Claim, JobId, Mover, Outcome, SkippedBy, Status, Step, may_move
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
@@ -134,14 +135,19 @@ class StoreMachine(RuleBasedStateMachine):
     def claim(self, batch: int, capped: bool) -> MultipleResults[Claimed]:
         """At most so many, only due ones, oldest call first; under a cap never more than the purse holds."""
         self.token += 1
+        day = Window(
+            period=Period.DAY,
+            start=START - timedelta(hours=12),
+            end=self.now + timedelta(minutes=5),
+            limit_micros=CAP if capped else None,
+        )
         limits = ClaimLimits(
             batch=batch,
             newest_first=False,
             day_start=START - timedelta(hours=12),
             day_max_jobs=None,
             minute_max_jobs=None,
-            day_max_micros=CAP if capped else None,
-            day_end=self.now + timedelta(minutes=5),
+            money=Limits(windows=(day,)),
         )
         token = f"token-{self.token}"
         claims = self.run(

@@ -37,7 +37,7 @@ async def main():
     taken = []
     async with open_store(url, bus=Bus(), synchronous="NORMAL", busy_timeout_ms=20_000) as store:
         limits = ClaimLimits(batch=3, newest_first=False, day_start=now - timedelta(hours=12), day_max_jobs=None,
-                             minute_max_jobs=None, day_max_micros=None)
+                             minute_max_jobs=None)
         while claims := await store.claim(limits, token=token, claimed_by=token, now=now,
                                           lease_until=now + timedelta(hours=1)):
             for claim in claims:

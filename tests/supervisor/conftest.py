@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 
+from focusflow.domain.budgets import Budgets
 from focusflow.domain.eligibility import Rules
 from focusflow.domain.jobs import Claim, Job, JobId, Status, Step
 from focusflow.domain.money import Estimate
@@ -446,9 +447,8 @@ def _throttle(terms: Terms) -> Throttle:
         max_parallel=terms.max_parallel,
         daily_max_jobs=terms.daily_max_jobs,
         max_jobs_per_minute=terms.max_jobs_per_minute,
-        daily_micros=terms.daily_micros,
+        budgets=Budgets(zone=LONDON, day_micros=terms.daily_micros, day_jobs=terms.daily_max_jobs),
         lease=terms.lease,
-        zone=LONDON,
     )
 
 

@@ -13,11 +13,26 @@ STILL_TO_RESERVE = f"""(
            THEN 0 ELSE jobs.summarize_micros END)"""
 """What claiming a job adds to the reserved money: NULL where it is unpriced, 0 where nothing is left to pay."""
 
-SPENT_SINCE = """
-SELECT COALESCE(SUM(COALESCE(actual_micros, estimate_micros, 0)), 0)
-FROM charges WHERE reserved_at >= :day_start AND state <> 'released'
+_SINCE_HOUR = "(CAST(:{0}_start AS BIGINT) + 3599999) / 3600000 * 3600000"
+_SPENT_IN = f"""
+SELECT '{{0}}', CAST(COALESCE(SUM(settled), 0) AS BIGINT), CAST(COALESCE(SUM(reserved), 0) AS BIGINT),
+    CAST(COALESCE(SUM(unpriced), 0) AS BIGINT)
+FROM (
+    SELECT settled_micros AS settled, reserved_micros AS reserved, unpriced FROM charge_sums WHERE hour >= {_SINCE_HOUR}
+    UNION ALL
+    SELECT CASE state WHEN 'settled' THEN COALESCE(actual_micros, estimate_micros, 0) ELSE 0 END,
+        CASE state WHEN 'reserved' THEN COALESCE(actual_micros, estimate_micros, 0) ELSE 0 END,
+        CASE WHEN actual_micros IS NULL AND estimate_micros IS NULL THEN 1 ELSE 0 END
+    FROM charges WHERE reserved_at >= :{{0}}_start AND reserved_at < {_SINCE_HOUR} AND state <> 'released'
+) AS this_{{0}}
 """
-"""A charge belongs to the day on which it was reserved, so that it counts once."""
+
+SPENT = Query(" UNION ALL ".join(_SPENT_IN.format(period) for period in ("day", "week", "month")))
+"""What is settled, reserved and unpriced since the beginning of a day, a week and a month.
+
+A charge belongs to the instant at which it was reserved, so that it counts once; one that is dated in the future counts now, as
+the clock may have been set back. Whole hours are summed up already; most midnights are at a full hour.
+"""
 
 RESERVE_TRANSCRIPT = Query("""
 INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)

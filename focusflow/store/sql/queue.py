@@ -3,7 +3,8 @@
 from focusflow.domain.jobs import Mover, Status
 from focusflow.store.database import Query
 from focusflow.store.sql.jobs import COLUMNS, OWNED, RELEASE_CLAIM, movable
-from focusflow.store.sql.ledger import SPENT_SINCE, STILL_TO_RESERVE
+from focusflow.store.sql.ledger import STILL_TO_RESERVE
+from focusflow.store.sql.money import IS_LIFTED
 
 LOCK_CLAIMS = Query("SELECT value FROM control WHERE key = 'claims' FOR UPDATE")
 """Whoever claims waits here for the others: the caps are for all of them together."""
@@ -16,67 +17,51 @@ AND jobs.id NOT IN (SELECT value FROM json_each(:exclude))
 AND (jobs.duration_seconds IS NOT NULL OR jobs.asked = 1)
 """
 
-# an overdrawn day has no room, but a call with nothing left to pay needs none
-_ROOM = f"""room AS MATERIALIZED (
-    SELECT CASE WHEN micros < 0 THEN 0 ELSE micros END AS micros
-    FROM (SELECT CAST(:day_max_micros AS BIGINT) - ({SPENT_SINCE}) AS micros) AS purse
-)"""
-
 _OLDEST_FIRST = "asked DESC, rank_at, id"
 _NEWEST_FIRST = "asked DESC, rank_at DESC, id DESC"
 
-# only the head of the queue is looked at: the next claim looks further, and a long queue costs no more than a short one
-_HOLD_UNAFFORDABLE = f"""
-WITH {_ROOM},
-head AS MATERIALIZED (
-    SELECT jobs.id, {STILL_TO_RESERVE} AS price, jobs.duration_seconds FROM jobs
-    WHERE {_DUE} ORDER BY {{order}} LIMIT 100 FOR UPDATE OF jobs SKIP LOCKED
-)
-UPDATE jobs SET hold_kind = 'budget', next_attempt_at = :day_end, updated_at = :now, hold_reason = CASE
-    WHEN estimate_micros IS NULL THEN CAST(:unpriced AS TEXT) ELSE CAST(:unaffordable AS TEXT) END
-WHERE status = 'discovered' AND id IN (
-    SELECT id FROM head
-    WHERE price > (SELECT micros FROM room) OR (price IS NULL AND duration_seconds IS NOT NULL))
-RETURNING id, status
+CAPS = Query("""
+SELECT CASE WHEN CAST(:day_max_jobs AS BIGINT) IS NULL THEN 0
+        ELSE (SELECT COUNT(*) FROM jobs WHERE claimed_at >= :day_start) END,
+    CASE WHEN CAST(:minute_max_jobs AS BIGINT) IS NULL THEN 0
+        ELSE (SELECT COUNT(*) FROM jobs WHERE claimed_at > :minute_ago AND claimed_at <= :now) END,
+    CASE WHEN CAST(:max_parallel AS BIGINT) IS NULL THEN 0
+        ELSE (SELECT COUNT(*) FROM jobs WHERE lease_until >= :now) END
+""")
+"""How much of each number of jobs is used up."""
+
+# One statement picks and locks, the next one takes what was picked and chosen from: a bare `IN (SELECT ... SKIP LOCKED)` in the
+# UPDATE may be run again for every row, and take more than was asked for.
+_HEAD = f"""
+SELECT jobs.id, {STILL_TO_RESERVE} AS price, CASE WHEN jobs.claimed_at >= :day_start THEN 0 ELSE 1 END AS fresh,
+    CASE WHEN jobs.duration_seconds IS NULL THEN 0 ELSE 1 END AS measured,
+    CASE WHEN jobs.budget_exempt = 1 OR {IS_LIFTED} THEN 1 ELSE 0 END AS lifted,
+    CASE WHEN jobs.hold_kind = 'budget' THEN 1 ELSE 0 END AS held
+FROM jobs WHERE {_DUE} ORDER BY {{order}} LIMIT :look FOR UPDATE OF jobs SKIP LOCKED
 """
 
-HOLD_UNAFFORDABLE_OLDEST = Query(_HOLD_UNAFFORDABLE.format(order=_OLDEST_FIRST))
-HOLD_UNAFFORDABLE_NEWEST = Query(_HOLD_UNAFFORDABLE.format(order=_NEWEST_FIRST))
+HEAD_OLDEST = Query(_HEAD.format(order=_OLDEST_FIRST))
+HEAD_NEWEST = Query(_HEAD.format(order=_NEWEST_FIRST))
 
-# The materialized pick is what makes the number exact: a bare `IN (SELECT ... SKIP LOCKED)` may be run again for every row.
-_CLAIM = f"""
-WITH {_ROOM},
-due AS MATERIALIZED (
-    SELECT jobs.id, jobs.asked, jobs.rank_at, {STILL_TO_RESERVE} AS price,
-           CASE WHEN jobs.claimed_at >= :day_start THEN 0 ELSE 1 END AS fresh
-    FROM jobs
-    WHERE {_DUE} AND (CAST(:day_max_micros AS BIGINT) IS NULL OR {STILL_TO_RESERVE} <= (SELECT micros FROM room))
-    ORDER BY {{order}} LIMIT :batch FOR UPDATE OF jobs SKIP LOCKED
-),
-ranked AS MATERIALIZED (
-    SELECT id, ROW_NUMBER() OVER so_far AS n, SUM(fresh) OVER so_far AS fresh, SUM(price) OVER so_far AS price
-    FROM due WINDOW so_far AS (ORDER BY {{order}} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-),
-pick AS MATERIALIZED (
-    SELECT id FROM ranked
-    WHERE (CAST(:day_max_micros AS BIGINT) IS NULL OR price <= (SELECT micros FROM room))
-    AND (CAST(:day_max_jobs AS BIGINT) IS NULL
-         OR fresh <= CAST(:day_max_jobs AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE claimed_at >= :day_start))
-    AND (CAST(:minute_max_jobs AS BIGINT) IS NULL
-         OR n <= CAST(:minute_max_jobs AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE claimed_at > :minute_ago AND claimed_at <= :now))
-    AND (CAST(:max_parallel AS BIGINT) IS NULL
-         OR n <= CAST(:max_parallel AS BIGINT) - (SELECT COUNT(*) FROM jobs WHERE lease_until >= :now))
-)
+CLAIM = Query(f"""
 UPDATE jobs SET status = 'transcribing', claim_token = :token, claimed_by = :claimed_by, claimed_at = :now,
     lease_until = :lease_until, updated_at = :now, hold_kind = NULL, hold_reason = NULL, next_attempt_at = NULL,
     transcription_started_at = COALESCE(transcription_started_at, :now),
     auto_processed = CASE WHEN requested_by = 'user' THEN 0 ELSE 1 END
-WHERE id IN (SELECT id FROM pick) AND status IN {movable(Status.TRANSCRIBING, Mover.CLAIM)}
+WHERE id IN (SELECT value FROM json_each(:ids)) AND status IN {movable(Status.TRANSCRIBING, Mover.CLAIM)}
 RETURNING {COLUMNS}, asked, rank_at
-"""
+""")
 
-CLAIM_OLDEST = Query(_CLAIM.format(order=_OLDEST_FIRST))
-CLAIM_NEWEST = Query(_CLAIM.format(order=_NEWEST_FIRST))
+HOLD_FOR_BUDGET = Query("""
+UPDATE jobs SET hold_kind = 'budget', hold_reason = :reason, next_attempt_at = :until, updated_at = :now
+WHERE id = :id AND status = 'discovered'
+""")
+
+LOG_HOLDS = Query("""
+INSERT INTO job_events (job_id, at, level, message)
+SELECT id, CAST(:now AS BIGINT), 'warning', hold_reason FROM jobs WHERE id IN (SELECT value FROM json_each(:ids))
+RETURNING id, job_id, at, level, step, message
+""")
 
 HEARTBEAT = Query(f"""
 UPDATE jobs SET lease_until = :lease_until

@@ -99,9 +99,9 @@ AND NOT (markdown = :markdown AND title = :title AND model = :model AND prompt_h
 """)
 
 KEEP_SUMMARY = Query("""
-INSERT INTO summaries (job_id, version, title, markdown, model, prompt_hash, created_at)
+INSERT INTO summaries (job_id, version, title, markdown, model, prompt_hash, cost_micros, created_at)
 VALUES (:id, (SELECT COALESCE(MAX(version), 0) + 1 FROM summaries WHERE job_id = :id),
-        :title, :markdown, :model, :prompt_hash, :now)
+        :title, :markdown, :model, :prompt_hash, CAST(:cost_micros AS BIGINT), :now)
 ON CONFLICT (job_id) WHERE superseded_at IS NULL DO NOTHING
 """)
 
@@ -211,5 +211,5 @@ RESERVE_AS_MEASURED = Query("""
 UPDATE charges SET estimate_micros = (
     SELECT CASE charges.step WHEN 'transcribe' THEN jobs.transcribe_micros ELSE jobs.summarize_micros END
     FROM jobs WHERE jobs.id = charges.job_id)
-WHERE job_id = :id AND state = 'reserved'
+WHERE job_id = :id AND state = 'reserved' AND CAST(:may AS INTEGER) = 1
 """)
