@@ -1,6 +1,7 @@
 """Is what the README promises what the program does?"""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,19 @@ import typer.main
 
 from focusflow.cli.app import app
 from focusflow.cli.outcome import Exit
-from focusflow.config import USER_NAMES
+from focusflow.config import USER_NAMES, Settings, price_table
 from focusflow.domain.jobs import TRANSITIONS, Mover, Transition
+from focusflow.domain.money import (
+    Estimate,
+    ModelPricing,
+    TokenCount,
+    audio_rates,
+    completion_micros,
+    estimate_call,
+    expected_tokens,
+    format_usd,
+    transcription_micros,
+)
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,7 +52,9 @@ def commands() -> set[str]:
     found = set()
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]  # a group
         below = getattr(command, "commands", None)
-        found |= {f"{name} {part}" for part in below} if below else {name}
+        found |= {f"{name} {part}" for part in below or ()}
+        if not below or command.invoke_without_command:
+            found.add(name)
     return found
 
 
@@ -72,11 +86,11 @@ def test_ci_can_be_run() -> None:
 
 def test_every_command_is_in_the_table() -> None:
     """None is forgotten, none is promised that is not there."""
-    named = set()
+    named, groups = set(), {command.partition(" ")[0] for command in commands() if " " in command}
     for row in table(section("Commands")):
         said = re.findall(r"`([^`]+)`", row[0])
         first = said[0].removeprefix("focusflow ").split()
-        group = first[0] if first[0] in ("jobs", "config") else ""
+        group = first[0] if first[0] in groups and first[1:] else ""
         names = [first[1] if group else first[0], *(word for word in said[1:] if not word.startswith("-"))]
         named |= {f"{group} {name}".strip() for name in names}
 
@@ -91,6 +105,48 @@ def test_every_exit_code_is_documented_in_the_readme_and_in_the_help() -> None:
 
     assert [int(code) for code in re.findall(r"\b(\d+) ", f"{said} ")] == sorted(Exit)
     assert said in (app.info.epilog or "")
+
+
+# --------------------------------------------------------------------------------------------------------------- money
+
+AT = datetime(2026, 11, 20, tzinfo=UTC)
+SPOKEN = ("universal-3-5-pro", "universal-2")
+
+
+def test_the_worked_example_is_what_a_call_is_estimated_at() -> None:
+    """Row by row, together, done anew and in a month: the numbers are the program's own."""
+    text = section("What it costs")
+    rows = {row[0]: row[-1].strip(" |") for row in table(text)}
+    rates = audio_rates(price_table(Settings()))
+    half_an_hour, four_minutes = (estimate(seconds) for seconds in (1_800, 240))
+    tokens = expected_tokens(1_800)
+
+    def tokens_cost(count: TokenCount) -> str:
+        return format_usd(completion_micros("gpt-6-luna", count, at=AT, pricing=ModelPricing()) or 0)
+
+    assert rows["`universal-3-5-pro`"] == format_usd(transcription_micros(1_800, "universal-3-5-pro", (), rates) or 0)
+    assert rows["`speaker_labels`"] == format_usd(rates["speaker_labels"].micros_per_hour // 2)
+    assert f"{tokens.input_tokens:,} tokens" in text
+    assert f"{tokens.output_tokens:,} tokens" in text
+    assert rows["`gpt-6-luna`, input"] == tokens_cost(TokenCount(input_tokens=tokens.input_tokens, output_tokens=0))
+    assert rows["`gpt-6-luna`, output"] == tokens_cost(TokenCount(input_tokens=0, output_tokens=tokens.output_tokens))
+    assert rows["together"] == format_usd(half_an_hour.micros or 0)
+    assert f"Summing it up anew costs {format_usd(half_an_hour.summarize_micros or 0)}," in text
+    assert f"transcribing it anew {format_usd(half_an_hour.micros or 0)}:" in text
+    assert f"{format_usd(30 * (four_minutes.micros or 0))} a day" in text
+    assert f"{format_usd(30 * 30 * (four_minutes.micros or 0))} in a month of 30 days" in text
+
+
+def estimate(seconds: float) -> Estimate:
+    return estimate_call(
+        seconds,
+        speech_models=SPOKEN,
+        addons=["speaker_labels"],
+        rates=audio_rates(price_table(Settings())),
+        summary_model=Settings().openai.model,
+        at=AT,
+        pricing=ModelPricing(),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- configuration

@@ -31,12 +31,14 @@ app.add_typer(plan_app, name="plan")
 app.add_typer(config_app, name="config")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of jobs, or their unique beginnings.")]
-MaybeIds = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of jobs, or their unique beginnings.")]
+MaybeIds = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of jobs, or their unique beginnings.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-
-
 Queue = Annotated[bool, typer.Option("--queue", help="Only ask for it; a running FocusFlow does it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to the price beforehand.")]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from focusflow import __version__
@@ -209,7 +211,7 @@ def process(
 
 @app.command()
 def resummarize(context: typer.Context, ids: Ids, queue: Queue = False, yes: Yes = False) -> None:
-    """Write these summaries anew from the transcripts that are there. Cheap; says the price first."""
+    """Write summaries anew from the transcripts: cheap. Says the price first."""
     from focusflow.cli.work import process_now
 
     process_now(context.obj, ids, from_step="summarize", queue=queue, yes=yes)
@@ -217,7 +219,7 @@ def resummarize(context: typer.Context, ids: Ids, queue: Queue = False, yes: Yes
 
 @app.command()
 def retranscribe(context: typer.Context, ids: Ids, queue: Queue = False, yes: Yes = False) -> None:
-    """Transcribe these calls anew, and sum them up again. Dear; says the price and asks first."""
+    """Transcribe anew, and sum up again: dear. Says the price and asks first."""
     from focusflow.cli.work import process_now
 
     process_now(context.obj, ids, from_step="transcribe", queue=queue, yes=yes)
@@ -231,6 +233,7 @@ def retry(
     context: typer.Context,
     ids: MaybeIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Every failed call.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Try failed calls again, from where they stopped. What is paid for is not paid for again."""
     from focusflow.cli.verbs import retry_jobs
@@ -276,7 +279,6 @@ def pause(context: typer.Context) -> None:
     pause_all(context.obj)
 
 
-    yes: Yes = False,
 @app.command()
 def resume(context: typer.Context) -> None:
     """Go on after `pause`."""
@@ -294,6 +296,73 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
     from focusflow.cli.looking import print_stats
 
     print_stats(context.obj, as_json=as_json)
+
+
+# ---------------------------------------------------------------------------------------------------------------- money
+
+
+@app.command()
+def prices(context: typer.Context, as_json: AsJson = False) -> None:
+    """Print the prices in use, and what has none. With their date and source."""
+    from focusflow.cli.prices import print_prices
+
+    print_prices(context.obj, as_json=as_json)
+
+
+@plan_app.callback()
+def plan(
+    context: typer.Context,
+    by: Annotated[str, typer.Option("--by", metavar="GROUP", help="month, contact or direction.")] = "month",
+    as_json: AsJson = False,
+) -> None:
+    """Price what waits, and what the rules leave out. Costs nothing."""
+    from focusflow.cli.plan import print_plan
+
+    if context.invoked_subcommand is None:
+        print_plan(context.obj, by=by, as_json=as_json)
+
+
+@plan_app.command("start")
+def plan_start(
+    context: typer.Context,
+    until: Annotated[float, typer.Option("--until", metavar="USD", help="Start calls that cost so much together.")],
+    oldest: Annotated[bool, typer.Option("--oldest/--newest", help="Which first; the newest, unless said.")] = False,
+    contact: Annotated[str | None, typer.Option(metavar="WORDS", help="Only with this contact or number.")] = None,
+    direction: Annotated[
+        str | None, typer.Option(metavar="DIRECTION", help="Only incoming, outgoing or conference calls.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="Only calls from this day on.")] = None,
+    until_date: Annotated[str | None, typer.Option(metavar="DATE", help="Only calls up to this day.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Start what a sum pays for, old calls too. Says what that is, and asks."""
+    from focusflow.cli.plan import start_plan
+
+    start_plan(
+        context.obj,
+        until=until,
+        oldest=oldest,
+        contact=contact,
+        direction=direction,
+        since=since,
+        until_date=until_date,
+        yes=yes,
+    )
+
+
+@app.command()
+def costs(
+    context: typer.Context,
+    by: Annotated[str, typer.Option("--by", metavar="GROUP", help="day, month, contact, model, step or job.")] = "day",
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="Only from this day on.")] = None,
+    rows: Annotated[bool, typer.Option("--rows", help="The lines of the ledger instead of sums.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what was spent and reserved, and what was not."""
+    from focusflow.cli.costs import print_costs
+
+    print_costs(context.obj, by=by, since=since, lines=rows, as_csv=as_csv, as_json=as_json)
 
 
 @jobs_app.command("list")
@@ -341,73 +410,6 @@ def jobs_export(
     ] = None,
 ) -> None:
     """Write calls with their transcripts and summaries."""
-# ---------------------------------------------------------------------------------------------------------------- money
-
-
-@app.command()
-def prices(context: typer.Context, as_json: AsJson = False) -> None:
-    """Print the prices in use, where they are from, how old they are, and what has none."""
-    from focusflow.cli.prices import print_prices
-
-    print_prices(context.obj, as_json=as_json)
-
-
-@plan_app.callback()
-def plan(
-    context: typer.Context,
-    by: Annotated[str, typer.Option("--by", metavar="GROUP", help="month, contact or direction.")] = "month",
-    as_json: AsJson = False,
-) -> None:
-    """Price the whole backlog: what waits, and what the rules leave out. Costs nothing."""
-    from focusflow.cli.plan import print_plan
-
-    if context.invoked_subcommand is None:
-        print_plan(context.obj, by=by, as_json=as_json)
-
-
-@plan_app.command("start")
-def plan_start(
-    context: typer.Context,
-    until: Annotated[float, typer.Option("--until", metavar="USD", help="Start calls that cost so much together.")],
-    oldest: Annotated[bool, typer.Option("--oldest/--newest", help="Which first; the newest, unless said.")] = False,
-    contact: Annotated[str | None, typer.Option(metavar="WORDS", help="Only with this contact or number.")] = None,
-    direction: Annotated[
-        str | None, typer.Option(metavar="DIRECTION", help="Only incoming, outgoing or conference calls.")
-    ] = None,
-    since: Annotated[str | None, typer.Option(metavar="DATE", help="Only calls from this day on.")] = None,
-    until_date: Annotated[str | None, typer.Option(metavar="DATE", help="Only calls up to this day.")] = None,
-    yes: Yes = False,
-) -> None:
-    """Start the part of the backlog that a sum pays for, old calls too. Says what it is and asks."""
-    from focusflow.cli.plan import start_plan
-
-    start_plan(
-        context.obj,
-        until=until,
-        oldest=oldest,
-        contact=contact,
-        direction=direction,
-        since=since,
-        until_date=until_date,
-        yes=yes,
-    )
-
-
-@app.command()
-def costs(
-    context: typer.Context,
-    by: Annotated[str, typer.Option("--by", metavar="GROUP", help="day, month, contact, model, step or job.")] = "day",
-    since: Annotated[str | None, typer.Option(metavar="DATE", help="Only from this day on.")] = None,
-    rows: Annotated[bool, typer.Option("--rows", help="The lines of the ledger instead of sums.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Print what was spent and reserved, and what was not spent."""
-    from focusflow.cli.costs import print_costs
-
-    print_costs(context.obj, by=by, since=since, lines=rows, as_csv=as_csv, as_json=as_json)
-
-
     from focusflow.cli.looking import export_jobs
 
     export_jobs(context.obj, form=form, to=to, statuses=status or [])
