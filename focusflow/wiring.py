@@ -127,14 +127,14 @@ def drive_credentials(settings: Settings) -> Mapping[str, Any]:
 
 
 @asynccontextmanager
-async def opened_source(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
-    """Open where recordings come from. Raises `ConfigError`."""
-    async with _SOURCES[settings.source](settings, clock) as source:
+async def opened_source(settings: Settings, clock: "Clock", bus: Bus | None = None) -> "AsyncIterator[Source]":
+    """Open where recordings come from; *bus* hears how it behaves. Raises `ConfigError`."""
+    async with _SOURCES[settings.source](settings, clock, bus or Bus()) as source:
         yield source
 
 
 @asynccontextmanager
-async def _drive(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
+async def _drive(settings: Settings, clock: "Clock", bus: Bus) -> "AsyncIterator[Source]":
     drive = await anyio.to_thread.run_sync(import_module, "focusflow.providers.drive")  # most of a second, off the loop
     async with drive.DriveSource(
         credentials=drive_credentials(settings),
@@ -143,12 +143,13 @@ async def _drive(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
         base_url=settings.drive.base_url,
         token_uri=settings.drive.token_url,
         download_deadline=settings.timeouts.download * 60,
+        tell=bus.publish,
     ) as source:
         yield source
 
 
 @asynccontextmanager
-async def _folder(settings: Settings, clock: "Clock") -> "AsyncIterator[Source]":
+async def _folder(settings: Settings, clock: "Clock", _: Bus) -> "AsyncIterator[Source]":
     from focusflow.providers.folder import FolderSource
 
     if settings.folder.path is None:
@@ -165,7 +166,7 @@ _SOURCES: Mapping[str, Callable[..., Any]] = {"drive": _drive, "folder": _folder
 
 
 @asynccontextmanager
-async def _transcriber(settings: Settings, clock: "Clock") -> "AsyncIterator[Transcriber]":
+async def _transcriber(settings: Settings, clock: "Clock", bus: Bus) -> "AsyncIterator[Transcriber]":
     from focusflow.providers.assemblyai import TranscriptionOptions, open_assemblyai
 
     wanted = settings.assemblyai
@@ -186,13 +187,13 @@ async def _transcriber(settings: Settings, clock: "Clock") -> "AsyncIterator[Tra
         extra=wanted.extra,
     )
     async with open_assemblyai(
-        api_key=_secret(wanted.api_key), base_url=wanted.base_url, clock=clock, options=options
+        api_key=_secret(wanted.api_key), base_url=wanted.base_url, clock=clock, options=options, tell=bus.publish
     ) as transcriber:
         yield transcriber
 
 
 @asynccontextmanager
-async def _summarizer(settings: Settings, clock: "Clock") -> "AsyncIterator[Summarizer]":
+async def _summarizer(settings: Settings, clock: "Clock", bus: Bus) -> "AsyncIterator[Summarizer]":
     from focusflow.providers.openai import open_openai
 
     wanted = settings.openai
@@ -206,11 +207,12 @@ async def _summarizer(settings: Settings, clock: "Clock") -> "AsyncIterator[Summ
         reasoning_effort=wanted.reasoning_effort,
         service_tier=wanted.service_tier,
         extra_body=wanted.extra,
+        tell=bus.publish,
     ) as summarizer:
         yield summarizer
 
 
-async def _opened_sinks(settings: Settings, clock: "Clock", stack: AsyncExitStack) -> "list[Sink]":
+async def _opened_sinks(settings: Settings, clock: "Clock", bus: Bus, stack: AsyncExitStack) -> "list[Sink]":
     """Open every configured sink. None at all is fine: then a job is complete when it is summarised."""
     sinks: list[Sink] = []
     if settings.notion.api_key is not None:
@@ -225,6 +227,7 @@ async def _opened_sinks(settings: Settings, clock: "Clock", stack: AsyncExitStac
                     data_source_id=settings.notion.data_source_id,
                     base_url=settings.notion.base_url,
                     clock=clock,
+                    tell=bus.publish,
                     properties=PropertyNames(
                         title=names.title,
                         date=names.date,
@@ -263,16 +266,17 @@ def load_services(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def opened_services(settings: Settings, clock: "Clock") -> AsyncIterator[Services]:
-    """Open every provider. Raises `ConfigError` with everything that is missing."""
+async def opened_services(settings: Settings, clock: "Clock", bus: Bus | None = None) -> AsyncIterator[Services]:
+    """Open every provider; *bus* hears how each behaves. Raises `ConfigError` with everything that is missing."""
     if problems := missing_for_work(settings):
         raise ConfigError(*problems)
+    bus = bus or Bus()
     async with AsyncExitStack() as stack:
         yield Services(
-            source=await stack.enter_async_context(opened_source(settings, clock)),
-            transcriber=await stack.enter_async_context(_transcriber(settings, clock)),
-            summarizer=await stack.enter_async_context(_summarizer(settings, clock)),
-            sinks=await _opened_sinks(settings, clock, stack),
+            source=await stack.enter_async_context(opened_source(settings, clock, bus)),
+            transcriber=await stack.enter_async_context(_transcriber(settings, clock, bus)),
+            summarizer=await stack.enter_async_context(_summarizer(settings, clock, bus)),
+            sinks=await _opened_sinks(settings, clock, bus, stack),
         )
 
 
@@ -476,7 +480,7 @@ async def works_on(
 ) -> AsyncIterator[Works]:
     """Open the services for a store that is open already, and close them again."""
     async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(opened_services(settings, clock))
+        services = await stack.enter_async_context(opened_services(settings, clock, bus))
         rules = await rules_of(settings, store, clock)
         chain = _chain(settings, store, services, rules, clock, bus)
         await chain.workspace.sweep()

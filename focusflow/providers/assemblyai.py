@@ -20,6 +20,7 @@ from focusflow.errors import Ambiguous, ConfigError, Held, HoldKind, Permanent, 
 from focusflow.ports import AudioUsage, Clock, TranscriptFailed, TranscriptPending, TranscriptState
 from focusflow.providers import assemblyai_wire as wire
 from focusflow.providers.assemblyai_wire import TranscriptionOptions
+from focusflow.providers.health import SLOW_SECONDS, Health, Tell, nobody
 from focusflow.providers.http_errors import retry_after, sentence, sentence_in
 from focusflow.providers.retry import Retrying, RetryPolicy, SharedPause
 
@@ -88,12 +89,15 @@ class AssemblyAITranscriber:
         deadlines: Deadlines | None = None,
         retries: RetryPolicy | None = None,
         trust_env: bool = False,
+        tell: Tell = nobody,
     ) -> None:
         self._options = options or TranscriptionOptions()
         self._deadlines = deadlines or Deadlines()
         self._clock = clock
         policy = retries or RetryPolicy()
-        self._pause = SharedPause(self.name, clock=clock, policy=policy)
+        self._pause = SharedPause(
+            self.name, clock=clock, policy=policy, health=Health("assemblyai", clock=clock, tell=tell)
+        )
         self._retrying = Retrying(self._pause, policy)
         self._http = self._client(api_key.strip(), base_url, trust_env)
 
@@ -125,13 +129,13 @@ class AssemblyAITranscriber:
 
     async def upload(self, audio: Path, *, progress: Callable[[int, int | None], None]) -> str:
         """Send the audio in constant memory, beginning anew where it breaks off; return its address."""
-        return await self._retrying(lambda: self._upload_once(audio, progress))
+        return await self._retrying(lambda: self._upload_once(audio, progress), slow_after=None)
 
     async def _upload_once(self, audio: Path, progress: Callable[[int, int | None], None]) -> str:
         file, size = await anyio.to_thread.run_sync(_opened, audio)
         try:
             if size == 0:
-                raise Permanent("The recording is empty: there is nothing to transcribe.")
+                raise Permanent("The recording is empty: put it there again and retry, or skip it.")
             seconds = self._deadlines.silence + size / self._deadlines.slowest_upload
             return await self._ask(lambda: self._send(file, size, progress), "take the recording", seconds=seconds)
         finally:
@@ -268,17 +272,18 @@ class AssemblyAITranscriber:
         seconds: float | None = None,
         lost: type[Transient] = Transient,
     ) -> T:
-        """Make one call within its deadline. Raises *lost* where it may have taken effect unseen."""
+        """Make one call, within *seconds* where it sends much. Raises *lost* where it may have taken effect unseen."""
+        async with self._pause.request(slow_after=SLOW_SECONDS if seconds is None else None):
+            return await self._within(self._deadlines.call if seconds is None else seconds, call, doing, lost)
+
+    async def _within(self, seconds: float, call: Callable[[], Awaitable[T]], doing: str, lost: type[Transient]) -> T:
         import httpx
 
-        await self._pause.wait()
         try:
-            with anyio.fail_after(self._deadlines.call if seconds is None else seconds):
+            with anyio.fail_after(seconds):
                 return await call()
         except Refusal as refusal:
-            error = _refused(refusal, doing, lost)
-            self._pause.note(error)
-            raise error from refusal
+            raise _refused(refusal, doing, lost) from refusal
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as broken:
             raise Transient("AssemblyAI could not be reached: no connection.") from broken
         except (httpx.TimeoutException, TimeoutError) as late:
@@ -372,6 +377,7 @@ async def open_assemblyai(
     deadlines: Deadlines | None = None,
     retries: RetryPolicy | None = None,
     trust_env: bool = False,
+    tell: Tell = nobody,
 ) -> AsyncIterator[AssemblyAITranscriber]:
     """Open the transcriber without holding up the event loop, close it at the end. Raises `ConfigError`."""
     transcriber = await anyio.to_thread.run_sync(
@@ -383,6 +389,7 @@ async def open_assemblyai(
             deadlines=deadlines,
             retries=retries,
             trust_env=trust_env,
+            tell=tell,
         )
     )
     try:

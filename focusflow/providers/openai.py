@@ -14,6 +14,7 @@ import anyio.to_thread
 from focusflow import __version__
 from focusflow.errors import ConfigError, StepError, Transient, UnfinishedAnswer
 from focusflow.ports import Clock, Completion, TokenUsage
+from focusflow.providers.health import Health, Tell, nobody
 from focusflow.providers.http_errors import retry_after, said, sentence_in
 from focusflow.providers.openai_errors import Complaint, step_error
 from focusflow.providers.retry import Retrying, RetryPolicy, SharedPause
@@ -113,6 +114,7 @@ class OpenAISummarizer:
         deadlines: AnswerDeadlines | None = None,
         retries: RetryPolicy | None = None,
         trust_env: bool = False,
+        tell: Tell = nobody,
     ) -> None:
         self.model = model
         self._deadlines = deadlines or AnswerDeadlines()
@@ -130,7 +132,9 @@ class OpenAISummarizer:
         self._assumed = _assumed_context(host)
         self._context = context_tokens or _known_context(model) or self._assumed
         policy = retries or RetryPolicy()
-        self._pause = SharedPause(self._who, clock=clock, policy=policy)
+        self._pause = SharedPause(
+            self._who, clock=clock, policy=policy, health=Health("openai", clock=clock, tell=tell)
+        )
         self._retrying = Retrying(self._pause, policy)
         self._client = self._connected((api_key or "").strip() or "x", base_url, trust_env)
 
@@ -164,14 +168,9 @@ class OpenAISummarizer:
         self, *, instructions: str, text: str, on_text: Callable[[str], None], model: str | None = None
     ) -> Completion:
         """Answer *text* by *instructions* with one request; *on_text* hears each piece as it arrives."""
-        await self._pause.wait()
         answer = _Answer(asked=model or self.model)
-        with anyio.move_on_after(self._deadlines.answer) as deadline, self._edge(answer):
-            await self._hear(instructions, text, answer, on_text)
-        if not answer.is_whole:
-            if deadline.cancelled_caught:
-                raise self._broken(answer, f"was not finished within {self._deadlines.answer:.0f} seconds")
-            raise self._unfinished(answer)
+        async with self._pause.request(slow_after=None):
+            await self._whole(instructions, text, answer, on_text)
         return Completion(
             text=answer.text,
             model=answer.model or answer.asked,
@@ -179,6 +178,15 @@ class OpenAISummarizer:
             request_id=answer.request_id,
             service_tier=answer.service_tier,
         )
+
+    async def _whole(self, instructions: str, text: str, answer: _Answer, on_text: Callable[[str], None]) -> None:
+        """Fill *answer* to its end, or raise why it has none."""
+        with anyio.move_on_after(self._deadlines.answer) as deadline, self._edge(answer):
+            await self._hear(instructions, text, answer, on_text)
+        if not answer.is_whole:
+            if deadline.cancelled_caught:
+                raise self._broken(answer, f"was not finished within {self._deadlines.answer:.0f} seconds")
+            raise self._unfinished(answer)
 
     async def _hear(self, instructions: str, text: str, answer: _Answer, on_text: Callable[[str], None]) -> None:
         async with await self._ask(instructions, text, answer.asked) as stream:
@@ -401,6 +409,7 @@ async def open_openai(
     deadlines: AnswerDeadlines | None = None,
     retries: RetryPolicy | None = None,
     trust_env: bool = False,
+    tell: Tell = nobody,
 ) -> AsyncIterator[OpenAISummarizer]:
     """Open the summarizer without holding up the event loop, close it at the end. Raises `ConfigError`."""
     summarizer = await anyio.to_thread.run_sync(
@@ -417,6 +426,7 @@ async def open_openai(
             deadlines=deadlines,
             retries=retries,
             trust_env=trust_env,
+            tell=tell,
         )
     )
     try:

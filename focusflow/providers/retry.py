@@ -1,6 +1,7 @@
 """When does a harmless call go out again? Seconds later, a few times; and all workers of a service pause together."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ import stamina
 
 from focusflow.errors import Ambiguous, Held, HoldKind, Transient, UnfinishedAnswer
 from focusflow.ports import Clock
+from focusflow.providers.health import SLOW_SECONDS, Health
 
 T = TypeVar("T")
 
@@ -29,13 +31,35 @@ class RetryPolicy:
 class SharedPause:
     """A service asked for a pause, so everybody who talks to it keeps it, not only the one who was told."""
 
-    def __init__(self, service: str, *, clock: Clock, policy: RetryPolicy) -> None:
+    def __init__(self, service: str, *, clock: Clock, policy: RetryPolicy, health: Health | None = None) -> None:
         self._service, self._clock, self._policy = service, clock, policy
+        self._health = health or Health(service, clock=clock)
         self._until: float | None = None  # by the monotonic clock: a minute is a minute, whatever is on the wall
 
     def remaining(self) -> float:
         """Seconds until the service may be asked again."""
         return 0.0 if self._until is None else max(0.0, self._until - self._clock.monotonic())
+
+    @asynccontextmanager
+    async def request(self, *, slow_after: float | None = SLOW_SECONDS) -> AsyncIterator[None]:
+        """Let the pause pass, then one request happen, and note how that goes.
+
+        *slow_after*: seconds from which on the service is slow; None where they only tell how much there was to send.
+        """
+        await self.wait()
+        began = self._clock.monotonic()
+        try:
+            yield
+        except Exception as error:
+            self.note(error)
+            raise
+        if self.remaining() <= 0:  # else it was asked for while this request was under way
+            took = self._clock.monotonic() - began
+            self._health.answered(None if slow_after is None else took, slow_after=slow_after or SLOW_SECONDS)
+
+    def gave_up(self, error: Exception) -> None:
+        """Note that repeating did not mend *error*."""
+        self._health.failed(error, pause=self.remaining(), certain=True)
 
     def note(self, error: Exception) -> None:
         """Pause everyone if *error* says that the service wants it."""
@@ -44,6 +68,7 @@ class SharedPause:
         if refused or asked:
             until = self._clock.monotonic() + (asked or self._policy.default_pause)
             self._until = until if self._until is None else max(until, self._until)
+        self._health.failed(error, pause=self.remaining())
 
     async def wait(self) -> None:
         """Let the pause pass. Raises `Held` instead when it is too long to sit through."""
@@ -61,8 +86,18 @@ class Retrying:
     def __init__(self, pause: SharedPause, policy: RetryPolicy) -> None:
         self._pause, self._policy = pause, policy
 
-    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what *call* returns; raise its last error when patience is over or repeating would not help."""
+    async def __call__(self, call: Callable[[], Awaitable[T]], *, slow_after: float | None = SLOW_SECONDS) -> T:
+        """Return what *call* returns; raise its last error when patience is over or repeating would not help.
+
+        *slow_after* as `SharedPause.request` has it.
+        """
+        try:
+            return await self._patiently(call, slow_after)
+        except Exception as error:
+            self._pause.gave_up(error)
+            raise
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]], slow_after: float | None) -> T:
         async for attempt in stamina.retry_context(
             on=self._again,
             attempts=self._policy.attempts,
@@ -72,12 +107,11 @@ class Retrying:
             wait_jitter=self._policy.jitter,
         ):
             with attempt:
-                await self._pause.wait()
-                return await call()
+                async with self._pause.request(slow_after=slow_after):
+                    return await call()
         raise AssertionError("stamina raises the last error")
 
     def _again(self, error: Exception) -> bool | float:
-        self._pause.note(error)
         if self._pause.remaining() > self._policy.longest_pause:
             return False
         if isinstance(error, Held):

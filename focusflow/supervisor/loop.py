@@ -1,6 +1,7 @@
 """How does a loop go on when one of its turns fails?"""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -36,6 +37,8 @@ class Loop:
         self.failures_in_a_row = 0
         self.error: FocusFlowError | None = None
         """Why the last turn failed, if it did."""
+        self.next_turn_at: datetime | None = None
+        """When it looks next by itself; None while it has not looked yet."""
         self._tick, self._pause, self._clock, self._bus = tick, pause, clock, bus
         self._in_turn = False
 
@@ -51,6 +54,7 @@ class Loop:
     async def run(self) -> None:
         while True:
             seconds = await self.turn()
+            self.next_turn_at = self._clock.now() + timedelta(seconds=seconds)
             await self.wake.wait(self._clock, seconds)
 
     async def turn(self) -> float:

@@ -1,6 +1,6 @@
 """Who runs the loops, wakes them, and brings everything to rest?"""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -87,6 +87,32 @@ class Supervisor:
         self.processor.draining = True
         self._stopping.set()
         self.processor.on_free()
+
+    # -------------------------------------------------------------------------------------- for the screen beside it
+
+    @property
+    def draining(self) -> bool:
+        """It starts nothing new, because it is about to stop."""
+        return self.processor.draining
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls it works on now."""
+        return len(self.processor.running)
+
+    def stop_claiming(self) -> None:
+        """Begin to stop: nothing new is started, what runs is finished."""
+        self.processor.draining = True
+
+    def hand_back(self) -> None:
+        """Stop what runs and put it back in the queue; what is paid for stays. It does not stop by that."""
+        self.processor.stop_all()
+
+    def next_turns(self) -> Mapping[str, datetime]:
+        """Return when each loop looks next by itself, by its name; one that has not looked yet is not in it."""
+        return {loop.name: loop.next_turn_at for loop in self._loops() if loop.next_turn_at is not None}
+
+    # ------------------------------------------------------------------------------------------------------- its life
 
     async def run(self, *, until_idle: bool = False, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run until `stop()`, until idle, or until cancelled. Jobs in flight are handed back on every way out."""

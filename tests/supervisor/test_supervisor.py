@@ -212,6 +212,58 @@ async def test_deliveries_are_a_loop_of_their_own(house: House) -> None:
     assert house.redelivered == [(job_id, "notion")]
 
 
+# ------------------------------------------------------------------------------------------------ what a screen asks for
+
+
+async def test_it_says_when_its_loops_look_next(house: House) -> None:
+    """By the schedule: discovery every five minutes, the processor every minute, the watchdog at its beat."""
+    async with running(house):
+        await settled(house)
+        turns = house.supervisor.next_turns()
+
+    now = house.clock.now()
+    assert turns["discovery"] == now + timedelta(minutes=5)
+    assert turns["processor"] == now + timedelta(minutes=1)
+    assert turns["watchdog"] == now + LEASE / 4
+    assert turns.keys() == {loop.name for loop in house.supervisor._loops()}
+
+
+async def test_calls_in_flight_are_handed_back_on_request_and_it_goes_on(make_house: MakeHouse) -> None:
+    """The second press of pause: what runs rests again, nothing new is begun while paused, and resuming goes on."""
+    house = await make_house(concurrency=2)
+    ids = await house.discover_calls(2)
+    house.worker.slow = True
+    async with running(house):
+        await house.worker.until(lambda: len(house.worker.begun) == 2)
+        assert house.supervisor.in_flight == 2
+        await house.store.pause(now=house.clock.now())
+        house.supervisor.hand_back()
+        await house.worker.until(lambda: len(house.worker.ended) == 2)
+        assert {(await house.job(job_id)).status for job_id in ids} == {Status.DISCOVERED}
+        house.worker.finish_all()
+        await house.store.resume(now=house.clock.now())
+        await house.worker.until(lambda: len(house.worker.ended) == 4)
+
+    assert {(await house.job(job_id)).status for job_id in ids} == {Status.COMPLETED}
+
+
+async def test_what_runs_is_finished_when_nothing_more_is_to_be_claimed(make_house: MakeHouse) -> None:
+    """The first stage of quitting: one call ends well, the other is left for the next start."""
+    house = await make_house(concurrency=1)
+    first, second = await house.discover_calls(2)
+    house.worker.slow = True
+    async with running(house):
+        await house.worker.until(lambda: len(house.worker.begun) == 1)
+        house.supervisor.stop_claiming()
+        assert house.supervisor.draining
+        house.worker.finish_all()
+        await house.worker.until(lambda: len(house.worker.ended) == 1)
+        await settled(house)
+
+    assert (await house.job(first)).status is Status.COMPLETED
+    assert (await house.job(second)).status is Status.DISCOVERED
+
+
 # -------------------------------------------------------------------------------------------------------- when it fails
 
 
@@ -407,7 +459,9 @@ async def test_it_waits_for_a_sink_that_is_tried_again_soon_and_not_for_one_much
     await run_until_idle(house)
     now = house.clock.now()
     for job_id, minutes in ((soon, 5), (late, 60)):
-        refused = Delivery(sink="notion", error="Not now.", attempts=1, next_attempt_at=now + timedelta(minutes=minutes))
+        refused = Delivery(
+            sink="notion", error="Not now.", attempts=1, next_attempt_at=now + timedelta(minutes=minutes)
+        )
         await house.store.save_delivery(job_id, refused, now=now)
 
     assert timedelta(minutes=5) <= await run_until_idle(house) < timedelta(minutes=6)

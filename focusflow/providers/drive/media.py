@@ -81,7 +81,7 @@ class DriveMedia:
             except DriveRefused as refused:
                 raise self._wording.of(refused, subject) from refused
 
-        return await self._retrying(attempt)
+        return await self._retrying(attempt, slow_after=None)
 
     async def _fetch_on(self, file_id: str, part: PartFile, progress: Progress, furthest: int, token: str) -> bool:
         """Return True when *part* is whole, False when it broke off with headway beyond *furthest*."""
@@ -89,7 +89,7 @@ class DriveMedia:
             async with self._asked(file_id, token, start=part.size) as answer:
                 total = await _agreed_total(answer, part)
                 if total == 0:
-                    raise Permanent("The recording is empty: there is nothing to transcribe.")
+                    raise Permanent("The recording is empty: put it there again and retry, or skip it.")
                 if answer.status != 416:
                     await _pour(answer, part, total, progress)
         except DriveRefused as refused:

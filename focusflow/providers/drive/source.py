@@ -15,6 +15,7 @@ from focusflow.providers.drive.calls import DriveCalls
 from focusflow.providers.drive.media import RECORDING, DriveMedia
 from focusflow.providers.drive.refusals import Wording
 from focusflow.providers.drive.walk import Walk
+from focusflow.providers.health import Health, Tell, nobody
 from focusflow.providers.part_file import PartFile, finished
 from focusflow.providers.retry import Retrying, RetryPolicy, SharedPause
 
@@ -47,6 +48,7 @@ class DriveSource:
         read_timeout: float = 60.0,
         download_deadline: float = 6 * 3600.0,
         session: aiohttp.ClientSession | None = None,
+        tell: Tell = nobody,
     ) -> None:
         """*credentials*: a service account's key, or `client_id`, `client_secret` and `refresh_token`.
 
@@ -54,7 +56,8 @@ class DriveSource:
         """
         limiter = anyio.CapacityLimiter(THREADS)
         tokens = AccessTokens(credentials, token_uri=token_uri, deadline=call_deadline, limiter=limiter)
-        retrying = Retrying(SharedPause("Google Drive", clock=clock, policy=policy), policy)
+        health = Health("drive", clock=clock, tell=tell)
+        retrying = Retrying(SharedPause("Google Drive", clock=clock, policy=policy, health=health), policy)
         wording = Wording(account=tokens.account, credentials_name=credentials_name, folder_id=folder_id)
         self._calls = DriveCalls(
             tokens=tokens,

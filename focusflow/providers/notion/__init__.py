@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from focusflow.errors import ConfigError
 from focusflow.ports import Clock
+from focusflow.providers.health import Tell, nobody
 from focusflow.providers.notion.properties import PropertyNames
 from focusflow.providers.retry import RetryPolicy
 
@@ -42,6 +43,7 @@ async def open_notion(
     retry: RetryPolicy = PATIENCE,
     trust_env: bool = False,
     log: logging.Logger | None = None,
+    tell: Tell = nobody,
 ) -> AsyncIterator["NotionSink"]:
     """Yield the sink that writes to one database, named by its id or its link; nothing is asked of Notion yet.
 
@@ -62,6 +64,7 @@ async def open_notion(
         trust_env=trust_env,
         clock=clock,
         log=log,
+        tell=tell,
     )
     client, sink = await anyio.to_thread.run_sync(make)
     try:
@@ -91,6 +94,7 @@ def _made(
     trust_env: bool,
     clock: Clock,
     log: logging.Logger,
+    tell: Tell,
 ) -> tuple["AsyncClient", "NotionSink"]:
     from focusflow.providers.notion.address import notion_id
     from focusflow.providers.notion.client import NotionApi, connected
@@ -101,7 +105,9 @@ def _made(
     if database is None and data_source is None:
         raise ConfigError("notion.database_id is not set: which database shall pages go to?")
     client = connected(api_key=api_key, base_url=base_url, timeout=timeout, trust_env=trust_env, log=log)
-    api = NotionApi(client, clock=clock, requests_per_minute=requests_per_minute, timeout=timeout, retry=retry)
+    api = NotionApi(
+        client, clock=clock, requests_per_minute=requests_per_minute, timeout=timeout, retry=retry, tell=tell
+    )
     sink = NotionSink(
         api, database_id=database, data_source_id=data_source, properties=properties, clock=clock, log=log
     )

@@ -11,6 +11,7 @@ from notion_client import AsyncClient
 
 from focusflow.errors import Ambiguous
 from focusflow.ports import Clock
+from focusflow.providers.health import Health, Tell
 from focusflow.providers.notion import answers
 from focusflow.providers.notion.answers import SeenBlock, SeenPage, Unreadable
 from focusflow.providers.notion.failures import Committed, translated
@@ -41,18 +42,30 @@ def connected(*, api_key: str, base_url: str, timeout: float, trust_env: bool, l
     )
 
 
+SLOW_SECONDS = 30.0
+"""As `health.SLOW_SECONDS`, with the wait for our own turn in it: Notion is asked only so often a minute."""
+
+
 class NotionApi:
     """The dozen requests we make of Notion. Each raises only `focusflow.errors`."""
 
     def __init__(
-        self, client: AsyncClient, *, clock: Clock, requests_per_minute: int, timeout: float, retry: RetryPolicy
+        self,
+        client: AsyncClient,
+        *,
+        clock: Clock,
+        requests_per_minute: int,
+        timeout: float,
+        retry: RetryPolicy,
+        tell: Tell,
     ) -> None:
         self._client, self._clock = client, clock
         self._deadline = timeout + 30.0
         # a sixth of the minute's requests at once, the rest evenly: never more than all of them in any minute
         burst = max(1.0, requests_per_minute / 6)
         self._limiter = AsyncLimiter(burst, burst * 72 / requests_per_minute)
-        self._retrying = Retrying(SharedPause("Notion", clock=clock, policy=retry), retry)
+        health = Health("notion", clock=clock, tell=tell)
+        self._retrying = Retrying(SharedPause("Notion", clock=clock, policy=retry, health=health), retry)
 
     # ------------------------------------------------------------------------------------------------------ reading
 
@@ -144,11 +157,11 @@ class NotionApi:
     # ------------------------------------------------------------------------------------------------------- sending
 
     async def _read(self, call: Callable[[], Any]) -> object:
-        return await self._retrying(lambda: self._once(call, writing=False))
+        return await self._retrying(lambda: self._once(call, writing=False), slow_after=SLOW_SECONDS)
 
     async def _write(self, call: Callable[[], Any]) -> object:
         """As `_read`, but repeated only if the request was refused unread or never sent."""
-        return await self._retrying(lambda: self._once(call, writing=True))
+        return await self._retrying(lambda: self._once(call, writing=True), slow_after=SLOW_SECONDS)
 
     async def _once(self, call: Callable[[], Any], *, writing: bool) -> object:
         await self._limiter.acquire()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from focusflow.errors import Ambiguous, Held, Permanent, StepError, Transient
 from focusflow.ports import Clock, Page
+from focusflow.providers.health import nobody
 from focusflow.providers.notion import open_notion
 from focusflow.providers.notion.answers import Unreadable, block_from, page_from, plain
 from focusflow.providers.notion.client import NotionApi, connected
@@ -48,7 +49,7 @@ async def url(answers: Answers) -> AsyncIterator[str]:
 @pytest.fixture
 async def api(url: str, clock: Clock) -> AsyncIterator[NotionApi]:
     client = connected(api_key="ntn_x", base_url=url, timeout=5.0, trust_env=False, log=logging.getLogger("tests"))
-    yield NotionApi(client, clock=clock, requests_per_minute=10_000, timeout=5.0, retry=QUICK)
+    yield NotionApi(client, clock=clock, requests_per_minute=10_000, timeout=5.0, retry=QUICK, tell=nobody)
     await client.aclose()
 
 

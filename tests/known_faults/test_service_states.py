@@ -1,0 +1,81 @@
+"""Do the bus and whoever listens hear how a service behaves, once for each change, with a sentence where something is wrong?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from focusflow.events import ServiceChanged, ServiceState, Subscription
+
+if TYPE_CHECKING:
+    from tests.known_faults.conftest import OpenWorld
+
+OK, LIMITED, BROKEN = ServiceState.OK, ServiceState.LIMITED, ServiceState.BROKEN
+QUICK = "pocket-dial"
+
+
+def heard_of(service: str, events: Subscription) -> list[ServiceChanged]:
+    return [event for event in events.drain() if isinstance(event, ServiceChanged) and event.service == service]
+
+
+async def test_services_that_work_are_told_of_once(world: OpenWorld) -> None:
+    """Two calls through all four services: each is OK from its first answer on, and nothing more is said."""
+    async with world() as w, w.opened() as product:
+        with product.works.bus.subscribe() as events:
+            w.call()
+            w.call()
+            await product.look_and_process()
+            told = [event for event in events.drain() if isinstance(event, ServiceChanged)]
+        assert sorted((event.service, event.state) for event in told) == [
+            ("assemblyai", OK),
+            ("drive", OK),
+            ("notion", OK),
+            ("openai", OK),
+        ]
+
+
+async def test_a_service_that_asks_for_a_pause_is_limited_until_then(world: OpenWorld) -> None:
+    """A 429 with a minute to wait: its end is told, and so is that everything is well again."""
+    async with world() as w, w.opened() as product:
+        with product.works.bus.subscribe() as events:
+            w.fault("assemblyai", "status", path="upload", status=429, retry_after=60)
+            w.call(script=QUICK)
+            began = w.clock.now()
+            await product.look_and_process()
+            (limited,) = heard_of("assemblyai", events)
+            await product.in_due_time()
+            after = heard_of("assemblyai", events)
+        assert (limited.state, limited.reason) == (LIMITED, "AssemblyAI has had too many requests.")
+        assert limited.until is not None
+        assert 59 <= (limited.until - began).total_seconds() <= 61
+        assert [event.state for event in after] == [OK]
+
+
+async def test_a_refused_key_breaks_a_service_and_the_sentence_says_which(world: OpenWorld) -> None:
+    """No second attempt is needed to know that."""
+    async with world() as w, w.opened() as product:
+        with product.works.bus.subscribe() as events:
+            w.fault("openai", "status", status=401)
+            w.call()
+            await product.look_and_process()
+            told = heard_of("openai", events)
+        assert [event.state for event in told] == [BROKEN]
+        assert "key" in told[0].reason
+
+
+async def test_a_single_hiccup_is_not_told_and_a_lasting_one_is(world: OpenWorld) -> None:
+    """One answer of 500 is repeated in silence; a service that answers nothing else is broken, then well again."""
+    async with world() as w, w.opened() as product:
+        with product.works.bus.subscribe() as events:
+            w.fault("notion", "status", method="POST", path="query", status=500)
+            w.call()
+            await product.look_and_process()
+            assert [event.state for event in heard_of("notion", events)] == [OK]
+            w.fault("notion", "status", status=500, times=None)
+            w.call()
+            await product.look_and_process()
+            broken = heard_of("notion", events)
+            assert [event.state for event in broken] == [BROKEN]
+            assert "Notion" in broken[0].reason
+            w.sandbox.faults.clear()
+            await product.deliver_in_due_time()
+            assert [event.state for event in heard_of("notion", events)] == [OK]
