@@ -632,6 +632,10 @@ def _generic_key(name: str) -> str:
     return name.removeprefix(_GENERIC_PREFIX).lower().replace("__", ".")
 
 
+def _from_flag(value: object) -> object:
+    return _from_text(value) if isinstance(value, str) else value
+
+
 def _from_text(text: str) -> object:
     """Read a mapping or list written as JSON; anything else stays text."""
     if text.lstrip().startswith(("{", "[")):
@@ -658,10 +662,6 @@ def _keys() -> Iterator[tuple[str, Any]]:
         for name, kind in model.__annotations__.items():
             key = f"{section}.{name}".lstrip(".")
             if key not in _SECTIONS:
-def _from_flag(value: object) -> object:
-    return _from_text(value) if isinstance(value, str) else value
-
-
                 yield key, kind
 
 

@@ -395,15 +395,15 @@ class Pricing:
             external_ref=",".join(answer.request_id for answer in completions if answer.request_id) or None,
         )
 
-    def addons(self) -> list[str]:
-        """What is ordered on top of a transcript, by the names that are priced."""
-        wanted = self.settings.assemblyai
-        named = {
     def summary_models(self) -> tuple[str, ...]:
         """The language models that may be used: the usual one, and those that rules name."""
         named = (rule.then.model for rule in self.settings.routing)
         return tuple(dict.fromkeys([self.settings.openai.model, *(name for name in named if name)]))
 
+    def addons(self) -> list[str]:
+        """What is ordered on top of a transcript, by the names that are priced."""
+        wanted = self.settings.assemblyai
+        named = {
             "speaker_labels": wanted.speaker_labels,
             "entity_detection": wanted.entity_detection,
             "sentiment_analysis": wanted.sentiment_analysis,
@@ -533,11 +533,11 @@ def _chain(settings: Settings, store: "Store", services: Services, rules: "Rules
         refusal=partial(_refusal, rules, clock),
         route=partial(_route, rules),
         estimate=pricing.estimate,
+        money=settings.budgets.at,
         price_transcript=partial(pricing.transcript, services.transcriber),
         price_completions=partial(pricing.completions, services.summarizer.name),
     )
 
-        money=settings.budgets.at,
 
 def _route(rules: "Rules", job: "Job", seconds: float | None) -> "Route":
     from focusflow.domain.routing import facts_of, route
@@ -673,13 +673,13 @@ def _prices_mark(settings: Settings) -> str:
         model.usd_per_million_output,
         model.prices,
         settings.budget.daily_usd,
+        settings.budget.weekly_usd,
+        settings.budget.monthly_usd,
+        settings.budget.per_call_usd,
     )
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
 
-        settings.budget.weekly_usd,
-        settings.budget.monthly_usd,
-        settings.budget.per_call_usd,
 async def markdown_export(details: "AsyncIterator[JobDetail]", to: Path, settings: Settings) -> int:
     """Write every call that has a summary as a Markdown file below *to*; return how many."""
     from focusflow.pipeline.deliver import page_of

@@ -415,6 +415,50 @@ def jobs_export(
     export_jobs(context.obj, form=form, to=to, statuses=status or [])
 
 
+@app.command()
+def summaries(
+    context: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="ID")],
+    compare: Annotated[
+        tuple[int, int] | None, typer.Option("--compare", metavar="N N", help="Show how two versions differ.")
+    ] = None,
+    use: Annotated[int | None, typer.Option("--use", metavar="N", help="Put this version in force. Free.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List, compare and switch a call's summaries."""
+    from focusflow.cli.texts import print_summaries
+
+    print_summaries(context.obj, job_id, compare=compare, use=use, as_json=as_json)
+
+
+@app.command()
+def speakers(
+    context: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="ID")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[A=NAME...]", help='New names, such as A="Ann Miller" B=Bob.')
+    ] = None,
+    swap: Annotated[bool, typer.Option("--swap", help="Let the two speakers change places.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show, rename or swap a call's speakers. Free."""
+    from focusflow.cli.texts import name_speakers
+
+    name_speakers(context.obj, job_id, names or [], swap=swap, as_json=as_json)
+
+
+@app.command()
+def rules(
+    context: typer.Context,
+    job_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which rule is for this call?")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say your own rules in words, or which one is for a call."""
+    from focusflow.cli.rules import print_rules
+
+    print_rules(context.obj, job_id, as_json=as_json)
+
+
 @config_app.command("check")
 def config_check(
     context: typer.Context,

@@ -25,8 +25,15 @@ ORDER_SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 30.0
 
 
+class NothingSaid(Permanent):
+    """There is no speech in the recording; nothing was charged."""
+
+
 async def transcript_of(run: JobRun, documents: Documents) -> Transcript | None:
-    """Return the job's transcript, paid for at most once; None when what was learnt says that it must not be."""
+    """Return the job's transcript, paid for at most once; None when what was learnt says that it must not be.
+
+    Raises `NothingSaid` where the transcriber found no speech.
+    """
     store, clock = run.chain.store, run.chain.clock
     if documents.transcript is not None and run.job.transcription_completed_at is not None:
         attempt_id = await store.begin(run.claim, Step.TRANSCRIBE, now=clock.now())
@@ -97,17 +104,17 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     if job.duration_source not in (None, DurationSource.SIZE):
         return False
     seconds = await anyio.to_thread.run_sync(header_seconds, audio.path)
+    reason = None if job.requested_by else chain.refusal(job, seconds)
     if seconds is not None:
         estimate = chain.estimate(seconds, chain.route(job, seconds).then.model)
+        now = chain.clock.now()
+        money = Limits() if reason else chain.money(now)  # what is not paid for needs no money
         await chain.store.measured_file(
             run.claim, seconds, DurationSource.HEADER, estimate=estimate, money=money, now=now
         )
     if reason is None:
-    reason = None if job.requested_by else chain.refusal(job, seconds)
         return False
     await chain.store.skip(run.claim, reason, SkippedBy.RULE, now=chain.clock.now())
-        now = chain.clock.now()
-        money = Limits() if reason else chain.money(now)  # what is not paid for needs no money
     return True
 
 
@@ -197,6 +204,8 @@ async def _failed(run: JobRun, failed: TranscriptFailed, documents: Documents) -
     if documents.raw_transcript is not None and not failed.permanent:
         return documents.raw_transcript
     await run.chain.store.forget_order(run.claim, keep_upload=False, now=run.chain.clock.now())
+    if failed.silent:
+        raise NothingSaid(failed.reason)
     raise (Permanent if failed.permanent else Transient)(failed.reason)
 
 

@@ -159,7 +159,7 @@ class FolderSource:
         try:
             before = await self._in_thread(partial(folder_tree.look_at, file))
             if before.size == 0:
-                raise Permanent(f"{file_id} is empty: there is nothing to transcribe.")
+                raise Permanent(f"{file_id} is empty: put it there again and retry, or skip it.")
             while part.size < before.size and await self._in_thread(partial(_copy_some, file, part)):
                 progress(part.size, before.size)
             return await self._in_thread(partial(folder_tree.look_at, file)) == before

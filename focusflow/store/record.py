@@ -162,9 +162,17 @@ class RecordPart(Stored):
     # -------------------------------------------------------------------------------------------------------- summary
 
     async def summarized(
-        self, claim: Claim, attempt_id: int | None, summary: Summary, settlement: Settlement | None, *, now: datetime
+        self,
+        claim: Claim,
+        attempt_id: int | None,
+        summary: Summary,
+        settlement: Settlement | Sequence[Settlement] | None,
+        *,
+        now: datetime,
     ) -> None:
         job_id = claim.job.id
+        answers = _each(settlement)
+        cost = None if settlement is None else _sum(answers)
         guard = sql.SUMMARIZED.guarding(job_id, id=job_id, token=claim.token, title=summary.title, now=now)
         text = {
             "markdown": summary.markdown,
@@ -172,9 +180,12 @@ class RecordPart(Stored):
             "model": summary.model,
             "prompt_hash": summary.prompt_hash,
         }
-        keep = [sql.SUPERSEDE_SUMMARY(id=job_id, now=now, **text), sql.KEEP_SUMMARY(id=job_id, now=now, **text)]
-        paid = _settle(job_id, Step.SUMMARIZE, settlement, now)
-        done = _done(claim, attempt_id, settlement, now)
+        keep = [
+            sql.SUPERSEDE_SUMMARY(id=job_id, now=now, **text),
+            sql.KEEP_SUMMARY(id=job_id, cost_micros=cost, now=now, **text),
+        ]
+        paid = [statement for answer in answers for statement in _settle(job_id, Step.SUMMARIZE, answer, now)]
+        done = [] if attempt_id is None else [_close(claim, attempt_id, Outcome.DONE, None, cost, now)]
         line = log_one(job_id, f"Summarised by {summary.model}.", step=Step.SUMMARIZE, now=now)
         await self._advance(claim, guard, [*keep, *paid, *done], line)
 
@@ -296,6 +307,19 @@ def _done(claim: Claim, attempt_id: int | None, settlement: Settlement | None, n
     if attempt_id is None:
         return []
     return [_close(claim, attempt_id, Outcome.DONE, None, settlement.actual_micros if settlement else None, now)]
+
+
+def _each(settlement: Settlement | Sequence[Settlement] | None) -> Sequence[Settlement]:
+    if settlement is None:
+        return ()
+    return (settlement,) if isinstance(settlement, Settlement) else settlement
+
+
+def _sum(settlements: Sequence[Settlement]) -> int | None:
+    """Return what they cost together; None as soon as one has no price."""
+    prices = [settlement.actual_micros for settlement in settlements]
+    known = [price for price in prices if price is not None]
+    return sum(known) if len(known) == len(prices) else None
 
 
 def _settle(job_id: JobId, step: Step, settlement: Settlement | None, now: datetime) -> list[Statement]:
