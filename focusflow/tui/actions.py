@@ -3,7 +3,7 @@
 One registry: the keys, the footer, the help, the palette and the names of the commands derive from it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -164,6 +164,7 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 FILTER_KEYS = "0123456789"
+FILTER_WORDS = "Only the calls of one number above the list; 0 all of them"
 
 
 def in_force(context: Context, actions: Iterable[Action] = ACTIONS) -> list[Action]:
@@ -204,22 +205,36 @@ class Keymap:
         return self.keys[action.id]
 
 
-def keymap(wishes: Mapping[str, str], actions: Iterable[Action] = ACTIONS) -> Keymap:
-    """Put the user's keys over the built-in ones; one that is taken or unknown is named and not followed."""
-    table = {action.id: _split(action.keys) for action in actions}
-    asked = {name: _split(keys) for name, keys in wishes.items()}
-    problems = [f"keys.{name}: there is no such action; `?` shows their names." for name in asked if name not in table]
-    wanted = {name: keys for name, keys in asked.items() if name in table and keys}
-    problems += [f"keys.{name}: no key is named." for name, keys in asked.items() if name in table and not keys]
+def keymap(wishes: Mapping[str, str], *scopes: Sequence[Action]) -> Keymap:
+    """Put the user's keys over the built-in ones; one that is taken or unknown is named and not followed.
+
+    A key may mean different things in different *scopes*: the list, and the panes of a call.
+    """
+    scopes = scopes or (ACTIONS,)
+    names = {action.id for scope in scopes for action in scope}
+    problems = [f"keys.{name}: there is no such action; ? shows what there is." for name in wishes if name not in names]
+    keys: dict[str, tuple[str, ...]] = {}
+    for scope in scopes:
+        mine, more = _scope(wishes, scope)
+        keys |= mine
+        problems += more
+    return Keymap(keys=keys, problems=tuple(problems))
+
+
+def _scope(wishes: Mapping[str, str], scope: Sequence[Action]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    table = {action.id: _split(action.keys) for action in scope}
+    wanted = {name: _split(keys) for name, keys in wishes.items() if name in table}
+    problems = [f"keys.{name}: no key is named." for name, keys in wanted.items() if not keys]
     taken = {key: name for name, keys in table.items() if name not in wanted for key in keys}
-    taken |= dict.fromkeys(FILTER_KEYS, "filter")
+    if scope is ACTIONS:
+        taken |= dict.fromkeys(FILTER_KEYS, "filter")
     for name, keys in wanted.items():
         clashes = [key for key in keys if taken.get(key, name) != name]
         problems += [f"keys.{name}: {shown(key)} already means {taken[key]}; it was left so." for key in clashes]
         free = tuple(key for key in keys if key not in clashes)
         table[name] = free or tuple(key for key in table[name] if taken.get(key, name) == name)
         taken |= dict.fromkeys(table[name], name)
-    return Keymap(keys=table, problems=tuple(problems))
+    return table, problems
 
 
 def _split(keys: str) -> tuple[str, ...]:

@@ -2,29 +2,37 @@
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import anyio
 import structlog
 from textual import events as terminal
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
-from textual.widgets import Static
+from textual.screen import Screen
+from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
+from focusflow.domain.jobs import JobId
 from focusflow.errors import FocusFlowError
 from focusflow.events import Bus, Event, Subscription
 from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
 from focusflow.tui import actions, words
 from focusflow.tui.actions import Action, Context, Keymap
 from focusflow.tui.calls import CallsTable
-from focusflow.tui.counts import CELLS, Counts, cell_of, number, working
-from focusflow.tui.deeds import Deeds
-from focusflow.tui.facts import Engine, Facts
-from focusflow.tui.foot import Keys, Sentence, StatusLine, offered
+from focusflow.tui.commands import Commands
+from focusflow.tui.counts import CELLS, FAILED, Counts, cell_of, number, working
+from focusflow.tui.deeds import Deeds, Older, priced
+from focusflow.tui.detail.keys import DETAIL_ACTIONS
+from focusflow.tui.detail.pane import Detail
+from focusflow.tui.facts import Engine, Facts, Leaving
+from focusflow.tui.foot import Keys, SearchBox, Sentence, StatusLine, offered
 from focusflow.tui.header import Header
 from focusflow.tui.live import (
     GATHER_SECONDS,
@@ -43,6 +51,16 @@ _log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 20_000
 SMALLEST = (60, 15)
+"""Columns and lines below which nothing reads well."""
+BESIDE_COLUMNS = 150
+"""From this width on the call's panes are beside the list."""
+BELOW_LINES = 36
+"""From this height on they are below it."""
+REST_SECONDS = 0.1
+"""A cursor that rests so long is looked at; one that runs past is not."""
+TYPING_SECONDS = 0.15
+"""A search begins when nobody has typed for so long."""
+DRAIN_LOOK_SECONDS = 0.5
 
 Flow = Callable[[], Coroutine[Any, Any, None]]
 
@@ -74,7 +92,7 @@ class Said(Message):
 class FocusFlowApp(GoodManners, inherit_bindings=False):
     """The screen. It shows what the desk and the bus tell, and asks the desk for what the keys mean."""
 
-    CSS_PATH = "focusflow.tcss"
+    CSS_PATH: ClassVar = ["focusflow.tcss", "detail.tcss"]
     TITLE = "FocusFlow"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -88,18 +106,23 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.live = Live()
         self.deeds = Deeds(desk, facts, engine)
         self.symbols = words.symbols(facts.ascii)
-        self.keys: Keymap = actions.keymap(facts.keys)
+        self.keys: Keymap = actions.keymap(facts.keys, actions.ACTIONS, DETAIL_ACTIONS)
+        self.older: Older | None = None
+        self._commands = Commands(self)
         self._numbers_asked = anyio.Event()
+        self._typing = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="main"):
             yield Header(self.facts, self.live, self.engine)
             yield Counts()
             yield MoneyBand(self.facts)
-            with Container(id="body"), Vertical(id="list"):
+            with Container(id="body"):
                 yield CallsTable(self.desk, self.facts, self.live, id="calls")
+                yield Detail(self.desk, self.facts, id="detail")
             yield Sentence()
             yield StatusLine()
+            yield SearchBox()
             yield Keys()
         yield Static(
             Content(f"The window is too small: FocusFlow needs {SMALLEST[0]} columns and {SMALLEST[1]} lines."),
@@ -110,12 +133,20 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def on_mount(self) -> None:
         self.set_keymap({name: ",".join(keys) for name, keys in self.keys.keys.items()})
         self.theme = self.facts.theme or ("ansi-dark" if self.facts.few_colours else "textual-dark")
-        self.query_one(CallsTable).focus()
+        self.table.focus()
         self.run_worker(self._follow(), group="feed", exit_on_error=False)
+        self._look_for_older()
+        if self.keys.problems:
+            self.say(self.keys.problems[0], bad=True)
+
+    @property
+    def _main(self) -> Screen[Any]:
+        """The screen below every question."""
+        return self.screen_stack[0]
 
     @property
     def table(self) -> CallsTable:
-        return self.query_one(CallsTable)
+        return self._main.query_one(CallsTable)
 
     # ------------------------------------------------------------------------------------------------------ the feed
 
@@ -153,6 +184,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             self.post_message(Numbers(None, None, str(exc)))
 
     def on_heard(self, message: Heard) -> None:
+        for event in message.events:
+            self.detail.heard(event)
         changes = digest(message.events, self.live)
         self._show_changes(changes, lost=message.lost)
 
@@ -165,7 +198,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if changes.numbers or lost:
             self._numbers_asked.set()
         if changes.head:
-            self.query_one(Header).redraw()
+            self._main.query_one(Header).redraw()
 
     def on_numbers(self, message: Numbers) -> None:
         other = message.stats != self.live.stats
@@ -182,18 +215,19 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     # ------------------------------------------------------------------------------------------------------- the lines
 
     def _show_head(self) -> None:
-        self.query_one(Header).redraw()
-        self.query_one(Counts).show(self.live.stats, self.table.view.filter)
-        self.query_one(MoneyBand).show(self.live.purse)
+        self._main.query_one(Header).redraw()
+        self._main.query_one(Counts).show(self.live.stats, self.table.view.filter)
+        self._main.query_one(MoneyBand).show(self.live.purse)
 
     def on_calls_table_selected(self, message: CallsTable.Selected) -> None:
         row = message.row
         if row is None:
-            self.query_one(Sentence).say(Content(""))
+            self._main.query_one(Sentence).say(Content(""))
         else:
             said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone)
-            self.query_one(Sentence).say(Content(f" {said}"))
+            self._main.query_one(Sentence).say(Content(f" {said}"))
         self._show_keys()
+        self._show_detail_soon()
 
     def on_calls_table_listed(self, message: CallsTable.Listed) -> None:
         self._show_listed()
@@ -216,21 +250,34 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         count = number(cell, self.live.stats)
         if count is not None and not view.filter.search:
             parts.append(words.many(count, "call"))
-        self.query_one(StatusLine).listed(f" {self.symbols.dot} ".join(parts))
-        self.query_one(Counts).show(self.live.stats, view.filter)
+        self._main.query_one(StatusLine).listed(f" {self.symbols.dot} ".join(parts))
+        self._main.query_one(Counts).show(self.live.stats, view.filter)
 
     def _show_keys(self) -> None:
         context = self.context()
-        self.query_one(Keys).show(offered(actions.in_force(context), context), self.keys)
+        here = actions.in_force(context)
+        if context.detail:
+            mine = [action for action in self.detail.in_force() if action.footer]
+            taken = {key for action in self.detail.in_force() for key in self.keys.of(action)}
+            here = mine + [action for action in here if not taken & set(self.keys.of(action)[:1])]
+            back = [action for action in actions.ACTIONS if action.id == "close"]
+            here += [replace(action, footer=94) for action in back]
+        self._main.query_one(Keys).show(offered(here, context), self.keys)
 
     def on_resize(self, event: terminal.Resize) -> None:
-        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
-        self.screen.set_class(small, "-too-small")
+        width, height = event.size
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        beside = width >= BESIDE_COLUMNS
+        main = self._main
+        main.set_class(small, "-too-small")
+        main.set_class(beside, "-beside")
+        main.set_class(not beside and height >= BELOW_LINES, "-below")
         self.call_after_refresh(self._show_keys)
+        self.call_after_refresh(self._show_detail_soon)
 
     def say(self, sentence: str, *, bad: bool = False) -> None:
         """Answer on the status line."""
-        self.query_one(StatusLine).answer(sentence, style="$text-error" if bad else "")
+        self._main.query_one(StatusLine).answer(sentence, style="$text-error" if bad else "")
 
     def on_said(self, message: Said) -> None:
         self.say(message.sentence, bad=message.bad)
@@ -244,7 +291,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             marked=len(self.table.marked),
             control=self.live.control,
             in_flight=working(stats),
-            failed=number(CELLS[7], stats) or 0,
+            failed=number(FAILED, stats) or 0,
+            older=len(self.older.job_ids) if self.older else 0,
+            detail=self._detail_has_focus(),
             monitor=self.engine is None,
             read_only=self.facts.read_only,
         )
@@ -261,14 +310,18 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         except FocusFlowError as exc:
             self.post_message(Said(str(exc), bad=True))
 
-    def _run(self, deed: Callable[[], Awaitable[str]], meanwhile: str) -> None:
+    def run_deed(self, deed: Callable[[], Awaitable[str]], meanwhile: str) -> None:
         """Do something, saying at once that it is being done and then how it went."""
 
         async def flow() -> None:
-            self.post_message(Said(await deed()))
+            self.tell(await deed())
 
         self.say(meanwhile)
         self.run_flow(flow)
+
+    def tell(self, sentence: str) -> None:
+        """Say something from beside the screen."""
+        self.post_message(Said(sentence))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A mistake beside the screen does not end it: it is said here, and kept in the log."""
@@ -276,47 +329,175 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             _log.error("a mistake in the screen", exc_info=event.worker.error)
             self.say(f"A mistake in FocusFlow: {event.worker.error}. It is in the log.", bad=True)
 
-    async def action_do(self, name: str) -> None:
+    def action_do(self, name: str) -> None:
+        self.do(name)
+
+    def do(self, name: str) -> None:
         """Do the action of that name, or say why it means nothing now."""
         action = next(known for known in actions.ACTIONS if known.id == name)
         context = self.context()
         if not actions.applies(action, context):
             self.say(_why_not(action, context))
             return
-        getattr(self, f"do_{name}")()
+        getattr(self._commands, name)()
 
     def action_filter(self, key: str) -> None:
         """Show the calls of one cell."""
         cell = next(cell for cell in CELLS if cell.key == key)
-        search = self.table.view.filter.search
-        self._list(replace(cell.filter, search=search))
+        self.list_calls(replace(cell.filter, search=self.table.view.filter.search))
 
     def on_counts_chosen(self, message: Counts.Chosen) -> None:
         self.action_filter(message.cell.key)
 
-    def _list(self, filter: JobFilter) -> None:
+    def list_calls(self, filter: JobFilter) -> None:
+        """Show other calls."""
         self.table.show(replace(self.table.view, filter=filter))
 
-    def do_down(self) -> None:
-        self.table.move(1)
+    # -------------------------------------------------------------------------------------------------------- searching
 
-    def do_up(self) -> None:
-        self.table.move(-1)
+    def open_search(self) -> None:
+        """Let somebody type what to search for, in the place of the status line."""
+        box = self._main.query_one(SearchBox)
+        box.before = self.table.view.filter.search
+        box.value = box.before
+        self._show_search(True)
 
-    def do_page_down(self) -> None:
-        self.table.move(self.table.page)
+    def close_search(self) -> bool:
+        """Leave the search as it was before; False if nobody is typing."""
+        box = self._main.query_one(SearchBox)
+        if not box.display:
+            return False
+        self._search(box.before)
+        self._show_search(False)
+        return True
 
-    def do_page_up(self) -> None:
-        self.table.move(-self.table.page)
+    def _show_search(self, shown: bool) -> None:
+        box = self._main.query_one(SearchBox)
+        box.display = shown
+        self._main.query_one(StatusLine).display = not shown
+        (box if shown else self.table).focus()
 
-    def do_first(self) -> None:
-        self.table.to_first()
+    @on(Input.Changed, "#search")
+    def _typed(self, event: Input.Changed) -> None:
+        if self._main.query_one(SearchBox).display:
+            self._typing = event.value
+            self.set_timer(TYPING_SECONDS, partial(self._typed_out, event.value))
 
-    def do_last(self) -> None:
-        self.table.to_last()
+    def _typed_out(self, value: str) -> None:
+        if value == self._typing and self._main.query_one(SearchBox).display:
+            self._search(value)
 
-    def do_quit(self) -> None:
-        self.exit(0)
+    @on(Input.Submitted, "#search")
+    def _searched(self, event: Input.Submitted) -> None:
+        self._search(event.value)
+        self._show_search(False)
+
+    def _search(self, wanted: str) -> None:
+        self._typing = wanted
+        self.list_calls(replace(self.table.view.filter, search=wanted.strip()))
+
+    # --------------------------------------------------------------------------------------------------- the call beside
+
+    @property
+    def detail(self) -> Detail:
+        return self._main.query_one(Detail)
+
+    def _detail_in_sight(self) -> bool:
+        return any(self._main.has_class(name) for name in ("-beside", "-below", "-open"))
+
+    def _detail_has_focus(self) -> bool:
+        focused = self._main.focused
+        return focused is not None and self.detail in focused.ancestors_with_self
+
+    def open_detail(self) -> None:
+        """Give the keyboard to the panes of the call; on a narrow screen they take its whole width."""
+        if not self._detail_in_sight():
+            self._main.add_class("-open")
+        self._show_detail()
+        self.detail.focus()
+        self.call_after_refresh(self._show_keys)
+
+    def close_detail(self) -> bool:
+        """Give the keyboard back to the list; False if it has it."""
+        if not (self._main.has_class("-open") or self._detail_has_focus()):
+            return False
+        self._main.remove_class("-open")
+        self.table.focus()
+        self.call_after_refresh(self._show_keys)
+        return True
+
+    def _show_detail_soon(self) -> None:
+        """Read the call under the cursor as soon as the cursor rests."""
+        if self._detail_in_sight():
+            row = self.table.row
+            self.set_timer(REST_SECONDS, partial(self._show_if_still, row.job.id if row else None))
+
+    def _show_if_still(self, job_id: JobId | None) -> None:
+        row = self.table.row
+        if (row.job.id if row else None) == job_id:
+            self._show_detail()
+
+    def _show_detail(self) -> None:
+        row = self.table.row
+        job_id = row.job.id if row else None
+        if self.detail.job_id != job_id:
+            self.run_worker(self.detail.show(job_id), group="detail", exclusive=True, exit_on_error=False)
+
+    def on_detail_pane_changed(self, message: Detail.PaneChanged) -> None:
+        self._show_keys()
+
+    def on_descendant_focus(self) -> None:
+        self._show_keys()
+
+    # --------------------------------------------------------------------------------------------------------- the rest
+
+    def read_everything(self) -> None:
+        """Read all that is shown, and draw the screen anew."""
+        self.table.read_again()
+        self._numbers_asked.set()
+        self._look_for_older()
+        self.refresh(layout=True)
+
+    def _look_for_older(self) -> None:
+        """Tell of calls that were there before the first start, once: nothing old is paid for by itself."""
+        if self.facts.first_start is not None:
+            return
+
+        async def flow() -> None:
+            self.older = older = await self.deeds.older()
+            if older is not None:
+                self.tell(f"{older.said} found, {priced(older.price)} to do them all: press b.")
+
+        self.run_flow(flow)
+
+    def drain(self) -> None:
+        """Start nothing new, and leave when what runs is finished."""
+        engine = self.engine
+        if engine is None:
+            return
+        engine.stop_claiming()
+        self._main.query_one(Header).redraw()
+        self.say("Nothing new is started; the screen closes when what runs is finished. q again: hand it back now.")
+
+        self.set_interval(DRAIN_LOOK_SECONDS, self._leave_when_drained)
+
+    def _leave_when_drained(self) -> None:
+        if self.engine is not None and not self.engine.in_flight:
+            self.exit(Leaving.QUIT)
+
+    def toggle_mouse(self) -> None:
+        """Let the terminal tell clicks, or leave them to it."""
+        driver = self._driver
+        if not isinstance(driver, LinuxDriver):
+            self.say("This terminal has no mouse to switch.")
+            return
+        on = not driver._mouse
+        driver._mouse = True
+        driver._enable_mouse_support() if on else driver._disable_mouse_support()
+        driver._mouse = on
+        self.say(
+            "Mouse on: click a call or a number above the list." if on else "Mouse off: the terminal selects text."
+        )
 
 
 def _why_not(action: Action, context: Context) -> str:

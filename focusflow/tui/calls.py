@@ -73,7 +73,7 @@ class CallsTable(Widget, can_focus=True):
         """Lines the cursor is still to move when the rows for it are there."""
         self._reading = anyio.Lock()
         self._last_mark: JobId | None = None
-        self._placed: list[Placed] = []
+        self._placed: tuple[int, list[Placed]] = (0, [])
         self._palette: dict[str, Style] = {}
         self._strips: dict[JobId, tuple[object, Strip]] = {}
 
@@ -259,12 +259,11 @@ class CallsTable(Widget, can_focus=True):
         return max(0, min(top, len(self.window.ids) - self._height))
 
     def on_resize(self, event: events.Resize) -> None:
-        self._placed = placed(self.size.width - EDGE)
-        self._strips.clear()
         where = self.window.index(self._cursor)
         if where is not None:
             self._top = self._bounded_top(self._top)
             self._bring_in_sight(where)
+            self.refresh()
 
     # ------------------------------------------------------------------------------------------------------- marking
 
@@ -348,10 +347,15 @@ class CallsTable(Widget, can_focus=True):
             return Strip.blank(width, self._style("base"))
         return self._call(self.window.ids[where], width)
 
+    def _columns(self, width: int) -> list[Placed]:
+        if self._placed[0] != width:
+            self._placed = (width, placed(width - EDGE))
+        return self._placed[1]
+
     def _head(self, width: int) -> Strip:
         base = self._style("base") + self._style("head")
         segments = [Segment(" " * EDGE, base)]
-        for place in self._placed:
+        for place in self._columns(width):
             by_this = place.column.order is self.view.order
             arrow = self._symbols.down if self.view.descending else self._symbols.up
             title = f"{place.column.title} {arrow}" if by_this else place.column.title
@@ -384,7 +388,7 @@ class CallsTable(Widget, can_focus=True):
             symbols=self._symbols,
             progress=self._live.progress,
         )
-        for place in self._placed:
+        for place in self._columns(width):
             pieces = place.column.cell(row, look)
             if len(pieces) == 1:
                 text, style = pieces[0]

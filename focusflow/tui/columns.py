@@ -210,7 +210,7 @@ def _title(row: JobRow, look: Look) -> list[Piece]:
 
 COLUMNS: tuple[Column, ...] = (
     Column(title="time", width=12, most=12, rank=1, cell=_time, order=Order.TIME),
-    Column(title="contact", width=12, most=34, rank=0, cell=_contact, order=Order.CONTACT),
+    Column(title="contact", width=18, most=34, rank=0, cell=_contact, order=Order.CONTACT),
     Column(title="number", width=16, most=18, rank=9, cell=_number),
     Column(title="way", width=4, most=4, rank=4, cell=_direction),
     Column(title="type", width=8, most=8, rank=7, cell=_type),

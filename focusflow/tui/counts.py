@@ -8,7 +8,6 @@ from textual.message import Message
 
 from focusflow.domain.jobs import WORKING, Status
 from focusflow.ports import JobFilter, Stats
-from focusflow.tui import words
 from focusflow.tui.band import Band, Part
 
 
@@ -20,24 +19,31 @@ class Cell:
     word: str
     filter: JobFilter
     style: str = ""
+    digits: int = 6
+    """Room for the number, so that nothing moves as it grows."""
+
+    @property
+    def width(self) -> int:
+        return len(f" {self.key} {self.word} ") + self.digits
 
 
-def _of(key: str, status: Status, style: str = "") -> Cell:
-    return Cell(key=key, word=str(status), filter=JobFilter(statuses=(status,)), style=style)
+def _of(key: str, status: Status, style: str = "", *, digits: int = 6) -> Cell:
+    return Cell(key=key, word=str(status), filter=JobFilter(statuses=(status,)), style=style, digits=digits)
 
 
 CELLS: tuple[Cell, ...] = (
-    Cell(key="0", word="all calls", filter=JobFilter()),
+    Cell(key="0", word="all", filter=JobFilter()),
     _of("1", Status.DISCOVERED),
-    _of("2", Status.TRANSCRIBING, "$text-warning"),
-    _of("3", Status.TRANSCRIBED, "$text-warning"),
-    _of("4", Status.SUMMARIZING, "$text-warning"),
-    _of("5", Status.SYNCING, "$text-warning"),
-    _of("6", Status.COMPLETED, "$text-success"),
-    _of("7", Status.FAILED, "bold $text-error"),
-    Cell(key="8", word="waiting", filter=JobFilter(held_only=True), style="$text-warning"),
-    _of("9", Status.SKIPPED),
+    _of("2", Status.COMPLETED, "$text-success"),
+    _of("3", Status.FAILED, "bold $text-error"),
+    _of("4", Status.SKIPPED),
+    _of("5", Status.TRANSCRIBING, "$text-warning", digits=2),
+    _of("6", Status.TRANSCRIBED, "$text-warning", digits=2),
+    _of("7", Status.SUMMARIZING, "$text-warning", digits=2),
+    _of("8", Status.SYNCING, "$text-warning", digits=2),
+    Cell(key="9", word="waiting", filter=JobFilter(held_only=True), style="$text-warning", digits=5),
 )
+FAILED = CELLS[3]
 
 
 def cell_of(filter: JobFilter) -> Cell:
@@ -85,40 +91,46 @@ class Counts(Band):
         self._redraw()
 
     def on_click(self, event: events.Click) -> None:
-        per_line = self._per_line
-        column = min(event.x // (self.size.width // per_line), per_line - 1)
-        place = min(event.y * per_line + column, len(CELLS) - 1)
-        self.post_message(self.Chosen(CELLS[place]))
-
-    @property
-    def _per_line(self) -> int:
-        return -(-len(CELLS) // max(1, self.size.height))
+        lines = layout(self.size.width)
+        start = 0
+        for cell, width in lines[min(event.y, len(lines) - 1)]:
+            if start <= event.x < start + width:
+                self.post_message(self.Chosen(cell))
+            start += width
 
     def _redraw(self) -> None:
         if not self.size.width:
             return
-        per_line, parts = self._per_line, list[Part]()
-        width = self.size.width // per_line
-        for place, cell in enumerate(CELLS):
-            if place and place % per_line == 0:
-                parts.append(("\n", ""))
-            parts += self._cell(cell, width)
-        self.say(Content.assemble(*parts))
+        lines = [Content.assemble(*(part for placed in line for part in self._cell(*placed)))
+                 for line in layout(self.size.width)]  # fmt: skip
+        self.say(Content("\n").join(lines))
 
     def _cell(self, cell: Cell, width: int) -> list[Part]:
         count = number(cell, self._stats)
-        said = "" if count is None else _short(count)
         chosen = cell is cell_of(self._filter)
-        style = cell.style if count else ("" if cell.key == "0" else "$text-muted")
-        word = words.fit(cell.word, max(1, width - len(said) - 5))
+        style = (cell.style if count else "$text-muted") if cell is not CELLS[0] else ""
+        said = "" if count is None else _short(count)
+        blanks = " " * max(0, width - len(f" {cell.key} {cell.word} {said}"))
         return [
             (" ", ""),
             (cell.key, "$text-accent"),
             (" ", ""),
-            (word, f"{style} reverse" if chosen else style),
+            (cell.word, f"{style} reverse" if chosen else style),
             (f" {said}", f"{style} bold" if count else style),
-            (" ", ""),
+            (blanks, ""),
         ]
+
+
+def layout(width: int) -> list[list[tuple[Cell, int]]]:
+    """Return the cells in their lines with their widths: one line where there is room, else two, aligned if possible."""
+    if sum(cell.width for cell in CELLS) <= width:
+        return [[(cell, cell.width) for cell in CELLS]]
+    half = len(CELLS) // 2
+    above, below = CELLS[:half], CELLS[half:]
+    columns = [max(one.width, other.width) for one, other in zip(above, below, strict=True)]
+    if sum(columns) <= width:
+        return [list(zip(line, columns, strict=True)) for line in (above, below)]
+    return [[(cell, cell.width) for cell in line] for line in (above, below)]
 
 
 def _short(count: int) -> str:

@@ -6,12 +6,14 @@ No widget is touched here: a deed asks the desk, and returns what people are to 
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import anyio
 
+from focusflow.domain.budgets import Period, bounds
 from focusflow.domain.jobs import JobId, Status, Step
 from focusflow.domain.transcript import timed_text
-from focusflow.ports import Desk, JobDetail, JobFilter, RunPrice
+from focusflow.ports import Desk, JobDetail, JobFilter, Override, RunPrice
 from focusflow.tui import words
 from focusflow.tui.actions import price_words
 from focusflow.tui.facts import Engine, Facts
@@ -110,6 +112,47 @@ class Deeds:
         return Older(
             job_ids=found, price=await self._desk.price(found, from_step=None), more=len(skipped) == OLDER_READ
         )
+
+    # ------------------------------------------------------------------------------------------------------------- money
+
+    async def raise_today(self, amount_micros: int) -> Override:
+        """Allow that much more today."""
+        return await self._desk.raise_budget(
+            self._facts.budgets,
+            Period.DAY,
+            amount_micros,
+            until=None,
+            origin=self._facts.origin,
+            reason="",
+            now=self._clock.now(),
+        )
+
+    async def let_through(self, job_ids: Sequence[JobId] | None) -> Sequence[Override]:
+        """Let these calls (None: all, until midnight) pass the budgets."""
+        return await self._desk.lift(
+            self._facts.budgets,
+            job_ids,
+            until=self._midnight(),
+            origin=self._facts.origin,
+            reason="",
+            now=self._clock.now(),
+        )
+
+    async def stop_spending(self) -> Override:
+        return await self._desk.stop_spending(
+            self._facts.budgets,
+            until=self._midnight(),
+            origin=self._facts.origin,
+            reason="",
+            now=self._clock.now(),
+        )
+
+    async def undo(self, override: Override | None) -> None:
+        if override is not None:
+            await self._desk.undo_override(override.id, now=self._clock.now())
+
+    def _midnight(self) -> datetime:
+        return bounds(Period.DAY, self._clock.now(), self._facts.budgets.zone)[1]
 
     # ------------------------------------------------------------------------------------------------------------- texts
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +51,15 @@ class Facts:
     """The terminal draws no symbols outside ASCII."""
     mouse: bool = False
     log_level: str = "info"
+
+
+class Leaving(IntEnum):
+    """How a person left the screen: what the app returns."""
+
+    QUIT = 0
+    """Bring everything to rest, and end."""
+    HEADLESS = 1
+    """Go on working without a screen."""
 
 
 class Engine(Protocol):

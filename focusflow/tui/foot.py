@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from textual.content import Content
+from textual.widgets import Input
 
 from focusflow.tui.actions import Action, Context, Keymap, shown, word_for
 from focusflow.tui.band import Band, Part, line
@@ -37,6 +38,17 @@ class StatusLine(Band):
     def _redraw(self) -> None:
         if self.size.width:
             self.say(line([self._answer], [(f"{self._listed} ", "$text-muted")], self.size.width))
+
+
+class SearchBox(Input):
+    """Where somebody types what to search for."""
+
+    def __init__(self) -> None:
+        super().__init__(id="search", compact=True, placeholder="Search contact, number, transcript, summary; Esc ends")
+        self.cursor_blink = False
+        self.display = False
+        self.before = ""
+        """What was searched for before."""
 
 
 class Keys(Band):

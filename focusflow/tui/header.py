@@ -17,6 +17,8 @@ from focusflow.tui.plain import plain
 BROKEN_AFTER = 3
 """So many failures of a loop in a row are shown as broken rather than as a hiccup."""
 WIDE = 110
+BRAND_GIVES_WAY = 8
+"""On a narrow screen the product's name gives way to a state that needs more letters."""
 
 _LAMPS = {
     ServiceState.OK: ("ok", "$text-success"),
@@ -38,31 +40,28 @@ class Header(Band):
 
     def redraw(self) -> None:
         width = self.size.width
-        left: list[Part] = [(" FocusFlow ", "bold $text-primary"), *self._state(), ("  ", "")]
-        for lamp in self._lamps(wide=width >= WIDE):
-            left += [*lamp, ("  ", "")]
+        word, style = state(self._live, self._facts, self._engine)
+        brand = [] if width < WIDE and len(word) > BRAND_GIVES_WAY else [(" FocusFlow ", "bold $text-primary")]
+        gap = "  " if width >= WIDE else " "
+        left: list[Part] = [*brand, (f" {word} ", style), (gap, "")]
+        for lamp in self._lamps():
+            left += [*lamp, (gap, "")]
         self.say(line(left, [*self._turns(width), (" ", "")], width))
 
     def on_resize(self, event: events.Resize) -> None:
         self.redraw()
 
-    # ---------------------------------------------------------------------------------------------------------- state
-
-    def _state(self) -> list[Part]:
-        word, style = state(self._live, self._facts, self._engine)
-        return [(f" {word} ", style)]
-
-    def _lamps(self, *, wide: bool) -> Iterator[list[Part]]:
+    def _lamps(self) -> Iterator[list[Part]]:
         names = [*self._facts.services, *(name for name in self._live.services if name not in self._facts.services)]
         for name in names:
-            yield self._service(name, self._live.services.get(name), wide=wide)
+            yield self._service(name, self._live.services.get(name))
         for tick in self._live.loops.values():
             if tick.error is not None:
                 yield [
                     (_loop_words(tick), "$text-error" if tick.failures_in_a_row >= BROKEN_AFTER else "$text-warning")
                 ]
 
-    def _service(self, name: str, seen: ServiceChanged | None, *, wide: bool) -> list[Part]:
+    def _service(self, name: str, seen: ServiceChanged | None) -> list[Part]:
         if seen is None:
             return [(f"{self._symbols.todo} ", "$text-muted"), (plain(name), "$text-muted")]
         word, style = _LAMPS[seen.state]

@@ -16,6 +16,7 @@ from focusflow.tui.words import Symbols
 WARN = 80
 FULL = 100
 SPARK_DAYS = 30
+LEAST_DAYS = 7
 
 _PERIODS = {Period.DAY: "today", Period.WEEK: "this week", Period.MONTH: "this month"}
 
@@ -77,7 +78,8 @@ class MoneyBand(Band):
         if purse is None or not width:
             return
         first = line(self._today(purse, width), self._jobs(purse), width)
-        second = line(self._other(purse), self._days(purse, width), width)
+        other = self._other(purse)
+        second = line(other, self._days(purse, width - Content.assemble(*other).cell_length), width)
         self.say(Content.assemble(first, "\n", second))
 
     def _today(self, purse: Purse, width: int) -> list[Part]:
@@ -140,9 +142,13 @@ class MoneyBand(Band):
         more = f" + {backlog.unpriced} unpriced" if backlog.unpriced else ""
         return [(f"{words.many(backlog.calls, 'call')}, {words.cents(backlog.micros)}{more}", "")]
 
-    def _days(self, purse: Purse, width: int) -> list[Part]:
-        days = purse.daily[-SPARK_DAYS if width >= 100 else -14 :]
-        return [(f"{len(days)} days ", "$text-muted"), (sparkline(days, self._symbols), "$text-primary"), (" ", "")]
+    def _days(self, purse: Purse, room: int) -> list[Part]:
+        """Return as many of the last days as there is room for."""
+        count = min(SPARK_DAYS, len(purse.daily), room - len(" 30 days  "))
+        if count < LEAST_DAYS:
+            return []
+        days = purse.daily[-count:]
+        return [(f"{count} days ", "$text-muted"), (sparkline(days, self._symbols), "$text-primary"), (" ", "")]
 
 
 def _bar_width(width: int) -> int:

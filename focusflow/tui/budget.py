@@ -1,0 +1,291 @@
+"""How does a person change what may be spent, and what will it change?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from focusflow.domain.budgets import Period
+from focusflow.domain.jobs import JobId
+from focusflow.domain.money import micros_from_usd
+from focusflow.ports import BudgetWindow, Override, OverrideKind, Purse, RunPrice
+from focusflow.tui import words
+from focusflow.tui.ask import table
+from focusflow.tui.facts import Facts
+from focusflow.tui.header import used
+from focusflow.tui.plain import plain
+
+STEP = Decimal(1)
+"""Dollars that + and - change the amount by."""
+MOST = Decimal(10_000)
+
+
+class Choice(StrEnum):
+    """What can be done about the budget."""
+
+    RAISE = "raise"
+    THROUGH = "through"
+    LIFT = "lift"
+    STOP = "stop"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was chosen."""
+
+    choice: Choice
+    amount_micros: int = 0
+    override: Override | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the choice is about."""
+
+    purse: Purse
+    job_ids: tuple[JobId, ...]
+    price: RunPrice | None
+    """Of those calls."""
+    waiting: int
+    """Calls that wait for a budget."""
+    now: datetime
+
+
+def day(purse: Purse) -> BudgetWindow:
+    """Return today's budget."""
+    return next(window for window in purse.windows if window.period is Period.DAY)
+
+
+def left(window: BudgetWindow) -> int | None:
+    """Return what may still be spent; None: there is no limit."""
+    if window.limit_micros is None:
+        return None
+    return max(0, window.limit_micros - window.settled_micros - window.reserved_micros)
+
+
+def choices(case: Case) -> list[Choice]:
+    """Return what means something now."""
+    found = [Choice.RAISE] if day(case.purse).limit_micros is not None else []
+    found += [Choice.THROUGH] if case.job_ids else []
+    found += [Choice.LIFT] if day(case.purse).limit_micros is not None else []
+    found += [Choice.STOP] if case.purse.stopped_until is None else []
+    return found + ([Choice.UNDO] if case.purse.overrides else [])
+
+
+def title(choice: Choice, case: Case, amount: str) -> str:
+    """Return a choice in words."""
+    calls = "this call" if len(case.job_ids) == 1 else f"these {len(case.job_ids)} calls"
+    said: Mapping[Choice, str] = {
+        Choice.RAISE: f"raise today's budget by ${amount}",
+        Choice.THROUGH: f"let {calls} through, whatever is left",
+        Choice.LIFT: "lift every budget until midnight",
+        Choice.STOP: "stop all spending until midnight",
+        Choice.UNDO: f"undo: {override_words(case.purse.overrides[-1])}" if case.purse.overrides else "undo",
+    }
+    return said[choice]
+
+
+def override_words(override: Override) -> str:
+    """Return an exception in words: `$2.00 more today`."""
+    amount = words.usd(override.amount_micros or 0)
+    match override.kind:
+        case OverrideKind.RAISE:
+            return f"{amount} more this {override.period}"
+        case OverrideKind.SET:
+            return f"{amount} this {override.period} instead of what is configured"
+        case OverrideKind.LIFT:
+            return "one call passes the budgets" if override.job_id else "no budget holds"
+        case OverrideKind.STOP:
+            return "all spending is stopped"
+
+
+def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, str]]:
+    """Return what a choice changes, before and after."""
+    today = day(case.purse)
+    limit, rest = today.limit_micros, left(today)
+    before, rest_before = _limit(limit), _limit(rest)
+    match choice:
+        case Choice.RAISE:
+            raised = (limit or 0) + amount_micros
+            after = max(0, raised - today.settled_micros - today.reserved_micros)
+            return [
+                ("today's budget", f"{before} -> {words.cents(raised)}"),
+                ("left today", f"{rest_before} -> {words.cents(after)}"),
+                *_waiting(case, "start as far as that goes"),
+            ]
+        case Choice.THROUGH:
+            return [
+                ("price", _price(case.price)),
+                ("today's budget", f"{before} stays; {words.many(len(case.job_ids), 'call')} may go over it"),
+            ]
+        case Choice.LIFT:
+            return [
+                ("today's budget", f"{before} -> no limit until midnight"),
+                *_waiting(case, "start now"),
+                ("backlog", _backlog(case.purse)),
+            ]
+        case Choice.STOP:
+            return [
+                ("what runs", "is finished, and paid for"),
+                ("everything else", "waits until midnight, or until you undo this"),
+            ]
+        case Choice.UNDO:
+            override = case.purse.overrides[-1]
+            return [
+                (
+                    "made",
+                    f"from {plain(override.made_from)}" + (f": {plain(override.reason)}" if override.reason else ""),
+                ),
+                ("today's budget", f"{before} -> {_without(override, today)}"),
+            ]
+
+
+def _limit(micros: int | None) -> str:
+    return "no limit" if micros is None else words.cents(micros)
+
+
+def _price(price: RunPrice | None) -> str:
+    if price is None:
+        return "unknown"
+    if price.free_because:
+        return f"free: {price.free_because}"
+    return words.usd(price.micros) + (f" and {price.unpriced} unpriced" if price.unpriced else "")
+
+
+def _waiting(case: Case, what: str) -> list[tuple[str, str]]:
+    return [("waiting calls", f"{words.many(case.waiting, 'call')} {what}")] if case.waiting else []
+
+
+def _backlog(purse: Purse) -> str:
+    backlog = purse.backlog
+    more = f" and {backlog.unpriced} unpriced" if backlog.unpriced else ""
+    return f"{words.many(backlog.calls, 'call')}, {words.cents(backlog.micros)}{more}"
+
+
+def _without(override: Override, today: BudgetWindow) -> str:
+    if override.kind is OverrideKind.RAISE and override.period is Period.DAY and today.limit_micros is not None:
+        return words.cents(max(0, today.limit_micros - (override.amount_micros or 0)))
+    if override.kind in (OverrideKind.LIFT, OverrideKind.SET) and override.job_id is None:
+        return _limit(today.configured_micros)
+    return _limit(today.limit_micros)
+
+
+class BudgetScreen(ModalScreen[Wish | None]):
+    """The choices, and what the one under the cursor would change."""
+
+    def __init__(self, case: Case, facts: Facts) -> None:
+        super().__init__()
+        self._case, self._facts = case, facts
+        self._choices = choices(case)
+        self._chosen = 0
+        self._amount = "1.00"
+        self._typed = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="budget", classes="box"):
+            yield Static(Content("Budget"), classes="question", markup=False)
+            yield Static(self._windows(), id="budget-windows", markup=False)
+            yield Static(id="budget-choices", markup=False)
+            yield Static(id="budget-effects", markup=False)
+            yield Static(
+                Content("Enter does it, j and k choose, digits or + and - set the amount, Esc leaves it"),
+                id="budget-keys",
+                markup=False,
+            )
+
+    def on_mount(self) -> None:
+        self._redraw()
+
+    def _windows(self) -> Content:
+        lines = []
+        for window in self._case.purse.windows:
+            if window.limit_micros is None and window.period is not Period.DAY:
+                continue
+            spent = words.cents(window.settled_micros)
+            reserved = f" + {words.cents(window.reserved_micros)} reserved" if window.reserved_micros else ""
+            share = f", {used(window)} %" if window.limit_micros is not None else ""
+            lines.append((str(window.period), f"{spent}{reserved} of {_limit(window.limit_micros)}{share}"))
+        for override in self._case.purse.overrides:
+            until = words.until(override.until, self._case.now, self._facts.budgets.zone)
+            lines.append(("in force", f"{override_words(override)}, until {until}"))
+        return table(lines)
+
+    def _redraw(self) -> None:
+        sign = words.symbols(self._facts.ascii).cursor
+        said = []
+        for place, choice in enumerate(self._choices):
+            here = place == self._chosen
+            text = title(choice, self._case, self._typed or self._amount)
+            said.append(
+                Content.styled(f"{sign if here else ' '} {place + 1} {text}", "bold $text-accent" if here else "")
+            )
+        self.query_one("#budget-choices", Static).update(Content("\n").join(said))
+        self.query_one("#budget-effects", Static).update(
+            table(effects(self._choices[self._chosen], self._case, self._micros()))
+        )
+
+    def _micros(self) -> int:
+        return micros_from_usd(self._dollars())
+
+    def _dollars(self) -> Decimal:
+        try:
+            return min(MOST, max(Decimal(0), Decimal(self._typed or self._amount)))
+        except InvalidOperation:
+            return Decimal(0)
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        key = event.key
+        if key in ("escape", "q", "ctrl+c", "ctrl+q", "n"):
+            self.dismiss(None)
+        elif key in ("enter", "y"):
+            self._choose()
+        elif key in ("j", "down", "tab"):
+            self._chosen = (self._chosen + 1) % len(self._choices)
+        elif key in ("k", "up", "shift+tab"):
+            self._chosen = (self._chosen - 1) % len(self._choices)
+        elif self._choices[self._chosen] is Choice.RAISE:
+            self._edit(key, event.character or "")
+        if self.is_current:
+            self._redraw()
+
+    def _edit(self, key: str, character: str) -> None:
+        if key == "backspace":
+            self._typed = self._typed[:-1]
+        elif character and character in "0123456789." and len(self._typed) < 8:
+            self._typed += character
+        elif key in ("plus", "equals_sign", "minus"):
+            by = -STEP if key == "minus" else STEP
+            self._amount, self._typed = f"{max(STEP, min(MOST, self._dollars() + by)):.2f}", ""
+
+    def _choose(self) -> None:
+        choice = self._choices[self._chosen]
+        if choice is Choice.RAISE and not self._micros():
+            return
+        undone = self._case.purse.overrides[-1] if choice is Choice.UNDO else None
+        self.dismiss(Wish(choice=choice, amount_micros=self._micros(), override=undone))
+
+
+def answer(wish: Wish, made: Sequence[Override], case: Case) -> str:
+    """Return what has been done about the budget."""
+    match wish.choice:
+        case Choice.RAISE:
+            raised = (day(case.purse).limit_micros or 0) + wish.amount_micros
+            return f"Today's budget is {words.cents(raised)} now, until midnight. B undoes it."
+        case Choice.THROUGH:
+            return f"{words.many(len(made), 'call')} may go over the budget. B undoes it."
+        case Choice.LIFT:
+            return "No budget holds until midnight. B undoes it."
+        case Choice.STOP:
+            return "Nothing that costs money is begun until midnight. B undoes it."
+        case Choice.UNDO:
+            return "Undone: the budget is as it was before."

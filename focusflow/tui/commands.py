@@ -1,0 +1,345 @@
+"""What does each key start? One method an action, named as in the registry."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from focusflow.domain.jobs import JobId, Status, Step
+from focusflow.ports import JobFilter, Order, Override
+from focusflow.tui import actions, budget
+from focusflow.tui.ask import Ask
+from focusflow.tui.budget import BudgetScreen, Case, Choice, Wish
+from focusflow.tui.clipboard import copy
+from focusflow.tui.counts import CELLS, cell_of, number
+from focusflow.tui.deeds import costs, priced
+from focusflow.tui.detail.keys import DETAIL_ACTIONS
+from focusflow.tui.facts import Leaving
+from focusflow.tui.help import Help, page
+from focusflow.tui.palette import Palette
+from focusflow.tui.plain import plain
+from focusflow.tui.words import many, usd
+
+if TYPE_CHECKING:
+    from focusflow.tui.app import FocusFlowApp
+
+ORDERS = tuple(Order)
+LEVELS = ("debug", "info", "warning", "error")
+THEMES = (
+    "textual-dark",
+    "textual-light",
+    "ansi-dark",
+    "ansi-light",
+    "nord",
+    "gruvbox",
+    "tokyo-night",
+    "catppuccin-mocha",
+    "solarized-light",
+)
+
+
+class Commands:
+    """The actions of the registry. Each answers on the screen at once; what takes longer goes on beside it."""
+
+    def __init__(self, app: "FocusFlowApp") -> None:
+        self._app = app
+        self._level = app.facts.log_level
+
+    # --------------------------------------------------------------------------------------------------------- moving
+
+    def down(self) -> None:
+        self._app.table.move(1)
+
+    def up(self) -> None:
+        self._app.table.move(-1)
+
+    def page_down(self) -> None:
+        self._app.table.move(self._app.table.page)
+
+    def page_up(self) -> None:
+        self._app.table.move(-self._app.table.page)
+
+    def first(self) -> None:
+        self._app.table.to_first()
+
+    def last(self) -> None:
+        self._app.table.to_last()
+
+    def next_failed(self) -> None:
+        if not self._app.table.to_next(Status.FAILED):
+            self._app.say("No call near here has failed; 3 shows all that did.")
+
+    # -------------------------------------------------------------------------------------------------------- looking
+
+    def open(self) -> None:
+        self._app.open_detail()
+
+    def close(self) -> None:
+        """Leave one thing after the other: the search, the open call, the marks, what was searched for, the filter."""
+        app, view = self._app, self._app.table.view
+        if app.close_search() or app.close_detail():
+            return
+        if app.table.marked:
+            app.table.unmark()
+        elif view.filter.search:
+            app.list_calls(replace(view.filter, search=""))
+        elif view.filter != JobFilter():
+            app.list_calls(JobFilter())
+        else:
+            app.say("This is the front page. q quits.")
+
+    def search(self) -> None:
+        self._app.open_search()
+
+    def filter(self) -> None:
+        """Show the next status that has calls."""
+        here = CELLS.index(cell_of(self._app.table.view.filter))
+        for cell in [*CELLS[here + 1 :], CELLS[0]]:
+            if cell is CELLS[0] or number(cell, self._app.live.stats):
+                self._app.action_filter(cell.key)
+                return
+
+    def sort(self) -> None:
+        view = self._app.table.view
+        order = ORDERS[(ORDERS.index(view.order) + 1) % len(ORDERS)]
+        self._app.table.show(replace(view, order=order, descending=order is not Order.CONTACT))
+        self._app.say(f"Sorted by {order}; S turns it round.")
+
+    def reverse(self) -> None:
+        view = self._app.table.view
+        self._app.table.show(replace(view, descending=not view.descending))
+
+    def mark(self) -> None:
+        self._app.table.mark()
+
+    def mark_range(self) -> None:
+        self._app.table.mark_range()
+
+    # ---------------------------------------------------------------------------------------------------------- calls
+
+    def retry(self) -> None:
+        self._paid("Try again", self._app.table.chosen(), None, again=True)
+
+    def retry_all(self) -> None:
+        async def flow() -> None:
+            count = self._app.context().failed
+            question = f"Try {many(count, 'failed call')} again?"
+            effects = [("price", "what is paid for stays; each call's own price counts against the budget")]
+            if await self._app.push_screen_wait(Ask(question, effects)):
+                self._app.tell(await self._app.deeds.retry(None))
+
+        self._app.run_flow(flow)
+
+    def process(self) -> None:
+        self._paid("Do", self._app.table.chosen(), None, again=False)
+
+    def resummarise(self) -> None:
+        self._paid("Summarise again", self._app.table.chosen(), Step.SUMMARIZE, again=False, always=True)
+
+    def retranscribe(self) -> None:
+        self._paid("Transcribe again", self._app.table.chosen(), Step.TRANSCRIBE, again=False, always=True)
+
+    def resync(self) -> None:
+        self._do_now(self._app.table.chosen(), Step.SYNC, "Asking for Notion…")
+
+    def _paid(
+        self, verb: str, job_ids: Sequence[JobId], step: Step | None, *, again: bool, always: bool = False
+    ) -> None:
+        """Do something to calls; if it costs money, say the price and ask first."""
+        app = self._app
+
+        async def flow() -> None:
+            price = await app.deeds.price(job_ids, step)
+            effects = [("price", priced(price)), *self._budget_effect(price.micros)]
+            asks = always or costs(price)
+            if asks and not await app.push_screen_wait(Ask(f"{verb}: {self._named(job_ids)}?", effects)):
+                app.tell("Nothing was changed.")
+                return
+            done = await (app.deeds.retry(job_ids) if again else app.deeds.process(job_ids, step))
+            app.tell(done if asks or not price.free_because else f"{done} Free: {price.free_because}.")
+
+        app.say(f"{verb}: looking at the price…")
+        app.run_flow(flow)
+
+    def _budget_effect(self, micros: int) -> list[tuple[str, str]]:
+        purse = self._app.live.purse
+        rest = budget.left(budget.day(purse)) if purse is not None else None
+        if rest is None:
+            return []
+        after = f"{usd(rest)} -> {usd(rest - micros)}" if micros <= rest else f"{usd(rest)}: not enough, so it waits"
+        return [("left today", after)]
+
+    def _named(self, job_ids: Sequence[JobId]) -> str:
+        row = self._app.table.row
+        if len(job_ids) == 1 and row is not None and row.job.id == job_ids[0]:
+            return plain(row.job.contact_name or row.job.contact_number or row.job.file_name)
+        return many(len(job_ids), "call")
+
+    def _do_now(self, job_ids: Sequence[JobId], step: Step | None, meanwhile: str) -> None:
+        self._app.run_deed(lambda: self._app.deeds.process(job_ids, step), meanwhile)
+
+    def cancel(self) -> None:
+        job_ids = self._app.table.chosen()
+        self._app.run_deed(lambda: self._app.deeds.cancel(job_ids), "Stopping…")
+
+    def skip(self) -> None:
+        job_ids, row = self._app.table.chosen(), self._app.table.row
+        if not self._app.table.marked and row is not None and row.job.status is Status.SKIPPED:
+            self._app.run_deed(lambda: self._app.deeds.unskip(job_ids), "Taking it back…")
+        else:
+            self._app.run_deed(lambda: self._app.deeds.skip(job_ids), "Skipping…")
+
+    def copy(self) -> None:
+        app, job_ids = self._app, self._app.table.chosen()
+
+        async def copied() -> str:
+            return await copy(await app.deeds.facts_of(job_ids), app)
+
+        app.run_deed(copied, "Copying…")
+
+    def save(self) -> None:
+        job_ids = self._app.table.chosen()
+        self._app.run_deed(lambda: self._app.deeds.save(job_ids), "Saving…")
+
+    # ---------------------------------------------------------------------------------------------------- all the work
+
+    def pause(self) -> None:
+        """Pause; while calls still finish, hand them back; at rest, go on."""
+        context = self._app.context()
+        if not context.control.paused:
+            self._app.run_deed(lambda: self._app.deeds.pause(context.in_flight), "Pausing…")
+        elif context.in_flight and self._app.engine is not None and self._app.engine.in_flight:
+            self._app.engine.hand_back()
+            self._app.say("Handed back: what ran is in the queue again, and what is paid for stays. P goes on.")
+        elif context.in_flight:
+            self._app.say(f"{many(context.in_flight, 'call')} are finished elsewhere. P goes on.")
+        else:
+            self.resume()
+
+    def resume(self) -> None:
+        self._app.run_deed(self._app.deeds.resume, "Going on…")
+
+    def discover(self) -> None:
+        self._app.run_deed(self._app.deeds.discover, "Asking for a look…")
+
+    def more(self) -> None:
+        self._parallel(1)
+
+    def fewer(self) -> None:
+        self._parallel(-1)
+
+    def _parallel(self, by: int) -> None:
+        now = self._app.live.control.capacity or self._app.facts.concurrency
+        self._app.run_deed(lambda: self._app.deeds.set_parallel(now + by), "Asking…")
+
+    def backlog(self) -> None:
+        app, older = self._app, self._app.older
+        if older is None:
+            return
+
+        async def flow() -> None:
+            effects = [("price", priced(older.price)), *self._budget_effect(older.price.micros)]
+            effects.append(("or", "leave them, and press n on single ones; `focusflow plan` does a part for a sum"))
+            if await app.push_screen_wait(Ask(f"Do all {older.said}?", effects)):
+                app.tell(await app.deeds.process(older.job_ids, None))
+                app.older = None
+
+        app.run_flow(flow)
+
+    # ---------------------------------------------------------------------------------------------------------- money
+
+    def budget(self) -> None:
+        app, job_ids = self._app, self._app.table.chosen()
+
+        async def flow() -> None:
+            now, budgets = app.facts.clock.now(), app.facts.budgets
+            case = Case(
+                purse=await app.desk.purse(budgets, now=now),
+                job_ids=tuple(job_ids),
+                price=await app.deeds.price(job_ids, None) if job_ids else None,
+                waiting=app.live.stats.held if app.live.stats else 0,
+                now=now,
+            )
+            wish = await app.push_screen_wait(BudgetScreen(case, app.facts))
+            app.tell(budget.answer(wish, await self._wished(wish, case), case) if wish else "The budget stays.")
+
+        app.run_flow(flow)
+
+    async def _wished(self, wish: Wish, case: Case) -> Sequence[Override]:
+        """Ask the desk for what was chosen."""
+        deeds = self._app.deeds
+        match wish.choice:
+            case Choice.RAISE:
+                return [await deeds.raise_today(wish.amount_micros)]
+            case Choice.THROUGH:
+                return await deeds.let_through(case.job_ids)
+            case Choice.LIFT:
+                return await deeds.let_through(None)
+            case Choice.STOP:
+                return [await deeds.stop_spending()]
+            case Choice.UNDO:
+                await deeds.undo(wish.override)
+                return []
+
+    # --------------------------------------------------------------------------------------------------------- screen
+
+    def log_level(self) -> None:
+        if self._app.engine is None:
+            return
+        self._level = LEVELS[(LEVELS.index(self._level) + 1) % len(LEVELS)]
+        self._app.engine.set_log_level(self._level)
+        self._app.say(f"The log file gets {self._level} lines and above now.")
+
+    def theme(self) -> None:
+        app = self._app
+        here = THEMES.index(app.theme) if app.theme in THEMES else -1
+        app.theme = THEMES[(here + 1) % len(THEMES)]
+        app.say(f"Theme {app.theme}. Write `screen.theme: {app.theme}` into the configuration to keep it.")
+
+    def mouse(self) -> None:
+        self._app.toggle_mouse()
+
+    def redraw(self) -> None:
+        self._app.read_everything()
+        self._app.say("Read again.")
+
+    def palette(self) -> None:
+        context = self._app.context()
+        offered = [action for action in actions.in_force(context) if action.id not in ("palette", "down", "up")]
+
+        def run(chosen: str | None) -> None:
+            if chosen is not None:
+                self._app.do(chosen)
+
+        self._app.push_screen(Palette(offered, self._app.keys), run)
+
+    def help(self) -> None:
+        app, facts = self._app, self._app.facts
+        about = [
+            f"FocusFlow {facts.version} on {plain(facts.database)}, as {plain(facts.instance)}. Esc closes this page."
+        ]
+        content = page([*actions.ACTIONS, *DETAIL_ACTIONS], app.keys, app.symbols, about=about)
+        app.push_screen(Help(content))
+
+    def quit(self) -> None:
+        app, engine = self._app, self._app.engine
+        if engine is None or not engine.in_flight:
+            app.exit(Leaving.QUIT)
+            return
+        running = many(engine.in_flight, "call")
+        answers = [
+            ("w", "wait until they are finished, then quit"),
+            ("h", "hand them back to the queue and quit now; what is paid for stays"),
+            ("g", "go on without the screen"),
+        ]
+
+        def leave(answer: str | None) -> None:
+            if answer == "w":
+                app.drain()
+            elif answer == "h":
+                engine.stop_claiming()
+                engine.hand_back()
+                app.exit(Leaving.QUIT)
+            elif answer == "g":
+                app.exit(Leaving.HEADLESS)
+
+        app.push_screen(Ask(f"{running} are being worked on. Quit?", (), answers), leave)
