@@ -623,6 +623,7 @@ class JobRecord(Protocol):
         estimate: Estimate,
         money: Limits,
         now: datetime,
+        budget_exempt: bool | None = None,
     ) -> None:
         """Store the length read from the file, and make what is reserved follow the estimate for it.
 
@@ -1019,6 +1020,10 @@ class Planner(Protocol):
         self, rates: LengthRates, *, newest_first: bool, since: datetime | None, before: datetime | None
     ) -> Sequence[Startable]:
         """Return what may be started, in order."""
+        ...
+
+    async def price_unmeasured(self, job_ids: Sequence[JobId], rates: LengthRates) -> tuple[int, int]:
+        """Return how many of these calls have a price only by their file's size, and what they would cost together."""
         ...
 
 

@@ -106,11 +106,18 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     seconds = await anyio.to_thread.run_sync(header_seconds, audio.path)
     reason = None if job.requested_by else chain.refusal(job, seconds)
     if seconds is not None:
-        estimate = chain.estimate(seconds, chain.route(job, seconds).then.model)
+        routed = chain.route(job, seconds).then
+        estimate = chain.estimate(seconds, routed.model)
         now = chain.clock.now()
         money = Limits() if reason else chain.money(now)  # what is not paid for needs no money
         await chain.store.measured_file(
-            run.claim, seconds, DurationSource.HEADER, estimate=estimate, money=money, now=now
+            run.claim,
+            seconds,
+            DurationSource.HEADER,
+            estimate=estimate,
+            money=money,
+            now=now,
+            budget_exempt=routed.budget_exempt,
         )
     if reason is None:
         return False

@@ -131,6 +131,7 @@ class RecordPart(Stored):
         estimate: Estimate,
         money: Limits,
         now: datetime,
+        budget_exempt: bool | None = None,
     ) -> None:
         guard = sql.MEASURED_FILE.guarding(
             claim.job.id,
@@ -140,6 +141,7 @@ class RecordPart(Stored):
             source=source,
             transcribe_micros=estimate.transcribe_micros,
             summarize_micros=estimate.summarize_micros,
+            budget_exempt=None if budget_exempt is None else int(budget_exempt),
             now=now,
         )
 

@@ -247,7 +247,7 @@ async def test_what_a_person_asked_for_is_done_however_short_it_is(works: OpenWo
     """The length is written down, and not held against it."""
     async with works(options=TranscriptionOptions(language_code="en")) as w:
         job_id = await w.add(
-            "pocket-dial",
+            "clinic-appointment",
             name="call.wav",
             content=audio.wav(3, "a"),
             duration_seconds=None,

@@ -203,7 +203,8 @@ WHERE {_OURS} AND status IN {movable(Status.SKIPPED, Mover.STEP)} RETURNING stat
 
 MEASURED_FILE = Query(f"""
 UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :source, updated_at = :now,
-    transcribe_micros = CAST(:transcribe_micros AS BIGINT), summarize_micros = CAST(:summarize_micros AS BIGINT)
+    transcribe_micros = CAST(:transcribe_micros AS BIGINT), summarize_micros = CAST(:summarize_micros AS BIGINT),
+    budget_exempt = COALESCE(:budget_exempt, budget_exempt)
 WHERE {_OURS} AND status IN {OWNED} RETURNING status
 """)
 
