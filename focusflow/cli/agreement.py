@@ -2,27 +2,34 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import Protocol
 
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.domain.jobs import JobId, Step
 from focusflow.domain.money import format_usd
-
-if TYPE_CHECKING:
-    from focusflow.ports import Money, RunPrice
+from focusflow.domain.prices import LengthRates
+from focusflow.ports import Money, Planner, RunPrice
 
 DEAR: tuple[Step | None, ...] = (Step.DOWNLOAD, Step.TRANSCRIBE)
 """Steps that are not done anew without a yes."""
 
 
-async def priced(money: "Money", jobs: Sequence[JobId], from_step: Step | None) -> "RunPrice":
+class Pricer(Money, Planner, Protocol):
+    """What the store knows of prices."""
+
+
+async def priced(store: Pricer, rates: LengthRates, jobs: Sequence[JobId], from_step: Step | None) -> RunPrice:
     """Ask what doing these calls (anew from a step) would cost, and say it."""
-    price = await money.price(jobs, from_step=from_step)
+    price = await store.price(jobs, from_step=from_step)
+    if price.unpriced:  # what was never measured has a price by its size
+        calls, micros = await store.price_unmeasured(jobs, rates)
+        price = replace(price, micros=price.micros + micros, unpriced=price.unpriced - calls)
     say(price_sentence(price, len(jobs)))
     return price
 
 
-def price_sentence(price: "RunPrice", calls: int) -> str:
+def price_sentence(price: RunPrice, calls: int) -> str:
     """Return the price as a sentence."""
     if price.free_because is not None:
         return f"Free: {price.free_because}."
@@ -33,7 +40,7 @@ def price_sentence(price: "RunPrice", calls: int) -> str:
     return f"This costs about {format_usd(price.micros)}{many}{unknown}."
 
 
-def costs_money(price: "RunPrice") -> bool:
+def costs_money(price: RunPrice) -> bool:
     """Say whether something is, or may be, to be paid."""
     return price.micros > 0 or price.unpriced > 0
 
@@ -50,7 +57,7 @@ def agreed(question: str, *, yes: bool, otherwise: str) -> None:
         raise Finished(Exit.DONE, otherwise)
 
 
-def agreed_to_pay(price: "RunPrice", from_step: Step | None, *, yes: bool) -> None:
+def agreed_to_pay(price: RunPrice, from_step: Step | None, *, yes: bool) -> None:
     """Ask where something is to be paid. Without a terminal, only what is dear needs a yes beforehand."""
     if costs_money(price) and (from_step in DEAR or sys.stdin.isatty()):
         agreed("Do it?", yes=yes, otherwise="Nothing was done.")

@@ -124,10 +124,10 @@ def _price(micros: int | None) -> str:
 def _notes(found: PriceList) -> Iterable[str]:
     yield "* is in use."
     if any(not rate.verified and rate.name in found.used for rate in found.audio):
-        yield "Not verified: a third party's figure. Set assemblyai.usd_per_hour from your invoice."
+        yield "Not verified: a third party's figure; compare it with your invoice."
     if old := found.old():
         oldest = min(rate.as_of for rate in old if rate.as_of)
-        yield f"Warning: prices in use were read on {oldest}, more than {OLD_AFTER.days} days ago. Look them up again."
+        yield f"Warning: prices in use were read on {oldest}, more than {OLD_AFTER.days} days ago."
     if found.unpriced:
         yield f"Unpriced: {', '.join(map(output.plain, found.unpriced))}. What needs them is never taken for free;"
         yield "set assemblyai.usd_per_hour or openai.prices."

@@ -22,14 +22,14 @@ def _report(done: Sequence[JobId], asked: int | None, sentence: str, otherwise: 
 def retry_jobs(options: Options, ids: list[str] | None, *, yes: bool) -> None:
     """Say what trying again costs, and do it."""
     from focusflow.cli.agreement import agreed_to_pay, priced
-    from focusflow.wiring import opened_store
+    from focusflow.wiring import Pricing, SystemClock, opened_store
 
     settings = options.load().settings
 
     async def look() -> tuple[list[JobId], RunPrice | None]:
         async with opened_store(settings) as store:
             jobs = await _failed(store) if ids is None else await resolved(store, ids)
-            return jobs, await priced(store, jobs, None) if jobs else None
+            return jobs, await priced(store, Pricing(settings, SystemClock()).by_length(), jobs, None) if jobs else None
 
     jobs, price = run_async(look)
     if price is not None:

@@ -138,7 +138,7 @@ def discover_once(options: Options, *, as_json: bool) -> None:
 def process_now(options: Options, ids: list[str], *, from_step: str | None, queue: bool, yes: bool) -> None:
     """Say what it costs, ask for the calls and, unless *queue*, process them here and now."""
     from focusflow.cli.agreement import agreed_to_pay, priced
-    from focusflow.wiring import opened_store
+    from focusflow.wiring import Pricing, SystemClock, opened_store
 
     settings = options.load().settings
     step = _step(from_step)
@@ -146,7 +146,7 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
     async def look() -> tuple[list[JobId], RunPrice]:
         async with opened_store(settings) as store:
             jobs = await resolved(store, ids)
-            return jobs, await priced(store, jobs, step)
+            return jobs, await priced(store, Pricing(settings, SystemClock()).by_length(), jobs, step)
 
     jobs, price = run_async(look)
     if step is not None:

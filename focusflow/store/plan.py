@@ -1,5 +1,6 @@
 """The store as a plan needs it: everything that waits or was left out, with its price."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -42,6 +43,10 @@ class PlanPart(Stored):
         query = sql.STARTABLE_NEWEST if newest_first else sql.STARTABLE_OLDEST
         (rows,) = await self._database.read([query(since=since, before=before, **priced_by(rates))])
         return list(map(_startable, rows))
+
+    async def price_unmeasured(self, job_ids: Sequence[JobId], rates: LengthRates) -> tuple[int, int]:
+        (rows,) = await self._database.read([sql.UNMEASURED(ids=json.dumps(list(job_ids)), **priced_by(rates))])
+        return int(rows[0][0]), int(rows[0][1])
 
 
 def priced_by(rates: LengthRates) -> dict[str, Value]:

@@ -115,7 +115,7 @@ def test_stats_for_people_name_the_same_numbers(call: Call) -> None:
 
     assert "completed     2" in text
     assert "This month: $" in text
-    assert call("--set", "budget.daily_usd=5", "stats").out.count("of $5.000000") == 1
+    assert call("--set", "budget.daily_usd=5", "stats").out.count("of $5.00,") == 1
 
 
 def test_the_list_for_people_has_a_line_for_each_call_and_cuts_nothing_when_piped(call: Call) -> None:

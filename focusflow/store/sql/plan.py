@@ -64,3 +64,9 @@ ORDER BY {{order}}
 
 STARTABLE_NEWEST = Query(_STARTABLE.format(order="jobs.rank_at DESC, jobs.id DESC"))
 STARTABLE_OLDEST = Query(_STARTABLE.format(order="jobs.rank_at, jobs.id"))
+
+UNMEASURED = Query(f"""
+SELECT COUNT(price), CAST(COALESCE(SUM(price), 0) AS BIGINT)
+FROM (SELECT {_BY_LENGTH_TRANSCRIBE} + {_BY_LENGTH_SUMMARIZE} AS price FROM jobs
+      WHERE jobs.id IN (SELECT value FROM json_each(:ids)) AND jobs.duration_seconds IS NULL) AS guessed
+""")
