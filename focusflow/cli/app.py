@@ -29,6 +29,8 @@ config_app = typer.Typer(help="Check and show the configuration.", no_args_is_he
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(plan_app, name="plan")
 app.add_typer(config_app, name="config")
+budget_app = typer.Typer(help="Show and change what may be spent.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(budget_app, name="budget")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of jobs, or their unique beginnings.")]
 MaybeIds = Annotated[
@@ -478,3 +480,93 @@ def config_show(context: typer.Context, as_json: AsJson = False) -> None:
     from focusflow.cli.looking import show_config
 
     show_config(context.obj, as_json=as_json)
+
+
+# --------------------------------------------------------------------------------------------------------------- budgets
+
+_Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Dollars, such as 5 or 2.50.")]
+_OfPeriod = Annotated[str, typer.Option("--period", "-p", metavar="PERIOD", help="day, week or month.")]
+_Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="18:00, 2026-11-24, or a span such as 2h or 3d."),
+]
+_Why = Annotated[str, typer.Option("--why", metavar="WORDS", help="Kept with it.")]
+
+
+@budget_app.command("show")
+def budget_show(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show each budget, what is gone of it, and what you changed."""
+    from focusflow.cli.budget import print_purse
+
+    print_purse(context.obj, as_json=as_json)
+
+
+@budget_app.command("set")
+def budget_set(
+    context: typer.Context, amount: _Amount, period: _OfPeriod = "day", until: _Until = None, why: _Why = ""
+) -> None:
+    """Allow this much instead, until the period ends."""
+    from focusflow.cli.budget import change_budget
+
+    change_budget(context.obj, amount, more=False, period=period, until=until, reason=why)
+
+
+@budget_app.command("raise")
+def budget_raise(
+    context: typer.Context, amount: _Amount, period: _OfPeriod = "day", until: _Until = None, why: _Why = ""
+) -> None:
+    """Allow this much more, until the period ends."""
+    from focusflow.cli.budget import change_budget
+
+    change_budget(context.obj, amount, more=True, period=period, until=until, reason=why)
+
+
+@budget_app.command("lift")
+def budget_lift(
+    context: typer.Context,
+    ids: MaybeIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every call, until midnight.")] = False,
+    until: _Until = None,
+    why: _Why = "",
+) -> None:
+    """Let these calls pass the budgets, for a week."""
+    from focusflow.cli.budget import lift_budgets
+
+    if bool(ids) == everything:
+        raise Finished(Exit.USAGE, "Name the calls to let through, or say --all.")
+    lift_budgets(context.obj, ids or None, until=until, reason=why)
+
+
+@budget_app.command("stop")
+def budget_stop(context: typer.Context, until: _Until = None, why: _Why = "") -> None:
+    """Begin nothing that costs money, for thirty days."""
+    from focusflow.cli.budget import stop_spending
+
+    stop_spending(context.obj, until=until, reason=why)
+
+
+@budget_app.command("resume")
+def budget_resume(context: typer.Context) -> None:
+    """Go on spending after `stop`."""
+    from focusflow.cli.budget import resume_spending
+
+    resume_spending(context.obj)
+
+
+@budget_app.command("undo")
+def budget_undo(
+    context: typer.Context,
+    numbers: Annotated[list[int], typer.Argument(metavar="NO...", help="As `show` and `history` number them.")],
+) -> None:
+    """Take back what was changed."""
+    from focusflow.cli.budget import undo_overrides
+
+    undo_overrides(context.obj, numbers)
+
+
+@budget_app.command("history")
+def budget_history(context: typer.Context, as_json: AsJson = False) -> None:
+    """List everything that was ever changed, newest first."""
+    from focusflow.cli.budget import print_history
+
+    print_history(context.obj, as_json=as_json)

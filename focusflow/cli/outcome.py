@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 
-from focusflow.errors import ConfigError, FocusFlowError, StoreError
+from focusflow.errors import BadRequest, ConfigError, FocusFlowError, StoreError
 
 
 class Exit(IntEnum):
@@ -121,6 +121,8 @@ def _code_of(error: BaseException) -> Exit:
             return error.code
         case ConfigError():
             return Exit.CONFIGURATION
+        case BadRequest():
+            return Exit.USAGE
         case StoreError():
             return Exit.DATABASE
         case FocusFlowError():
