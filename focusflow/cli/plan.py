@@ -90,14 +90,15 @@ class Plan:
     def by_rule(self) -> list[Planned]:
         return [row for row in self.rows if row.skipped_by is SkippedBy.RULE]
 
-    def groups(self) -> list[str]:
-        """Months in order, all else dearest first; only those in which something waits or the rules left something out."""
-        rows = [*self.waiting(), *self.by_rule()]
-        names = sorted({row.group for row in rows})
+    def groups(self) -> dict[str, tuple[Sum, Sum]]:
+        """What waits and what the rules left out, by group; months in order, all else dearest first."""
+        rows: dict[str, tuple[list[Planned], list[Planned]]] = {}
+        for row in [*self.waiting(), *self.by_rule()]:
+            rows.setdefault(row.group, ([], []))[row.skipped_by is not None].append(row)
+        found = {name: (sum_of(waiting), sum_of(left_out)) for name, (waiting, left_out) in rows.items()}
         if self.by is PlanBy.MONTH:
-            return names
-        worth = {name: sum(row.micros for row in rows if row.group == name) for name in names}
-        return sorted(names, key=lambda name: -worth[name])
+            return dict(sorted(found.items()))
+        return dict(sorted(found.items(), key=lambda item: (-item[1][0].micros - item[1][1].micros, item[0])))
 
     def reasons(self) -> dict[str, Sum]:
         """What the rules leave out, by reason, without the details of single calls; most calls first."""
@@ -166,11 +167,10 @@ def plan_text(plan: Plan) -> str:
 
 def _groups_text(plan: Plan) -> str:
     header = (plan.by.upper(), "WAITING", "HOURS", "COST", "LEFT OUT", "HOURS", "WOULD COST")
-    rows = []
-    for name in plan.groups():
-        waiting = sum_of(row for row in plan.waiting() if row.group == name)
-        left_out = sum_of(row for row in plan.by_rule() if row.group == name)
-        rows.append(_group_line(output.cut(output.plain(name or "(unknown)"), 24), waiting, left_out))
+    rows = [
+        _group_line(output.cut(output.plain(name or "(unknown)"), 24), waiting, left_out)
+        for name, (waiting, left_out) in plan.groups().items()
+    ]
     rows.append(_group_line("total", sum_of(plan.waiting()), sum_of(plan.by_rule())))
     return output.table(header, rows, right=range(1, len(header)))
 
@@ -208,10 +208,10 @@ def plan_json(plan: Plan) -> output.Json:
         "groups": [
             {
                 str(plan.by): name,
-                "waiting": sum_json(sum_of(row for row in plan.waiting() if row.group == name)),
-                "left_out": sum_json(sum_of(row for row in plan.by_rule() if row.group == name)),
+                "waiting": sum_json(waiting),
+                "left_out": sum_json(left_out),
             }
-            for name in plan.groups()
+            for name, (waiting, left_out) in plan.groups().items()
         ],
         "waiting": sum_json(sum_of(plan.waiting())),
         "left_out": sum_json(sum_of(plan.by_rule())),
