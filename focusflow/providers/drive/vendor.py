@@ -122,15 +122,25 @@ def refresh(credentials: Credentials, *, timeout: float) -> str:
     try:
         with requests.Session() as session:
             transport = google.auth.transport.requests.Request(session)
-            credentials.refresh(partial(transport, timeout=timeout))  # type: ignore[no-untyped-call]  # ships no types
+            credentials.refresh(partial(_heeding, transport, timeout=timeout))  # type: ignore[no-untyped-call]  # ships no types
     except RefreshError as exc:
         trouble = Trouble.BUSY if exc.retryable else Trouble.CREDENTIALS
         raise DriveRefused(trouble, _in_words(exc)) from exc
     except (GoogleAuthError, requests.RequestException, OSError) as exc:
         raise DriveRefused(Trouble.SILENT, _in_words(exc)) from exc
+    except (TypeError, KeyError, ValueError, AttributeError) as exc:  # google-auth takes a proxy's page for an answer
+        raise DriveRefused(Trouble.FOREIGN, "its answer is not JSON") from exc
     if not isinstance(credentials.token, str):
         raise DriveRefused(Trouble.FOREIGN, "its answer has no access token")
     return credentials.token
+
+
+def _heeding(transport: Callable[..., Any], *arguments: Any, timeout: float, **more: Any) -> Any:
+    """Send a request for a token; raise `DriveRefused` for one that says when to come back: google-auth would not wait."""
+    answer = transport(*arguments, **more | {"timeout": timeout})
+    if answer.status in (429, 503) and "retry-after" in {name.lower() for name in answer.headers}:
+        raise refusal(answer.status, answer.headers, answer.data, now=datetime.now(UTC))
+    return answer
 
 
 def _in_words(error: BaseException) -> str:

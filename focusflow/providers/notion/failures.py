@@ -34,8 +34,10 @@ class Refused(Permanent):
 class Committed(Ambiguous):
     """Notion saved the write and could not show it: look at these ids, never repeat the write."""
 
-    def __init__(self, message: str, *, resource_id: str | None, child_ids: tuple[str, ...]) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, resource_id: str | None, child_ids: tuple[str, ...], retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
         self.resource_id = resource_id
         self.child_ids = child_ids
 
@@ -164,5 +166,6 @@ def _broken(refusal: Refusal, *, writing: bool) -> Transient:
     resource, children = refusal.data.get("committed_resource_id"), refusal.data.get("committed_child_ids")
     if isinstance(resource, str) or "do not repeat" in str(refusal.data.get("retry_guidance", "")).lower():
         ids = tuple(str(child) for child in children) if isinstance(children, list) else ()
-        return Committed(text, resource_id=resource if isinstance(resource, str) else None, child_ids=ids)
-    return Ambiguous(text)
+        resource_id = resource if isinstance(resource, str) else None
+        return Committed(text, resource_id=resource_id, child_ids=ids, retry_after=refusal.retry_after)
+    return Ambiguous(text, retry_after=refusal.retry_after)

@@ -120,7 +120,10 @@ class NotionService(WorkspacePeople, Service):
         if status in (413, 502, 504):
             return self._edge_response(status)
         wait = max(1, math.ceil(DEFAULT_RETRY_AFTER if retry_after is None else retry_after))
-        return self._refusal(of_status(status, wait), new_id(self._request_ids))
+        response = self._refusal(of_status(status, wait), new_id(self._request_ids))
+        if retry_after is not None:
+            response.headers["Retry-After"] = str(wait)
+        return response
 
     def _handler(
         self, operation: Operation, capability: str | None
