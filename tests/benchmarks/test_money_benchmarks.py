@@ -123,7 +123,7 @@ def test_a_plan_over_a_hundred_thousand_calls(bench: Bench, benchmark: Benchmark
 
 def test_everything_that_may_be_started(bench: Bench, benchmark: BenchmarkFixture) -> None:
     """In order, each with its price: what `plan start` chooses from."""
-    assert timed(benchmark, bench.startable, below=3) == JOBS
+    assert timed(benchmark, bench.startable, below=10) == JOBS
 
 
 @pytest.mark.parametrize("by", [CostsBy.DAY, CostsBy.MONTH, CostsBy.CONTACT, CostsBy.MODEL, CostsBy.STEP])

@@ -279,3 +279,39 @@ def test_amounts_for_programs_are_exact(call: Call) -> None:
     spent = call("stats", "--json").json["today"]["spent_usd"]
     assert spent == exact_usd(micros(spent))
     assert spent not in call("stats").out
+
+
+def test_a_folder_of_old_recordings_costs_nothing_until_somebody_says_so(call: Call, tmp_path: Path) -> None:
+    """On the first start they are there, left out with the reason, priced, and started only within a sum."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for day in (1, 2, 3):
+        name = f"2026-03-0{day} 10-20-00 (phone) Ann Lee (+44 7700 900129) ↙.m4a"
+        (folder / name).write_bytes(bytes([day]) * 480_000)  # two minutes
+    here = (*PRICED, "--data-dir", str(tmp_path / "fresh"), "--set", "source=folder")
+    here = (
+        *here,
+        "--set",
+        f"folder.path={folder}",
+        "--set",
+        "folder.settle_seconds=0",
+        "--set",
+        "auto.only_future=true",
+    )
+
+    assert "0 calls wait" in call(*here, "discover").out
+    jobs = call(*here, "jobs", "list", "--json").json
+    assert {(job["status"], job["skip_reason"].partition(" 2")[0]) for job in jobs} == {("skipped", "recorded before")}
+    plan = call(*here, "plan", "--json").json
+    assert (plan["left_out"]["calls"], plan["left_out"]["length_guessed"], plan["waiting"]["calls"]) == (3, 3, 0)
+    assert call(*here, "costs", "--rows").err == "The ledger has no lines yet.\n"
+
+    one = micros(plan["left_out"]["usd"]) // 3
+    told = call(*here, "plan", "start", "--until", exact_usd(2 * one), "--yes")
+
+    assert told.err.startswith(f"2 calls, 0.07 hours: ${2 * one / 1_000_000:.4f} of ")
+    assert "1 more would go beyond it." in told.err
+    started = {
+        job["gdrive_file_name"][:10] for job in call(*here, "jobs", "list", "--json").json if not job["skip_reason"]
+    }
+    assert started == {"2026-03-03", "2026-03-02"}
