@@ -16,7 +16,6 @@ from textual.widget import Widget
 from focusflow.tui.detail import keys
 from focusflow.tui.detail.paragraphs import Span, hanging
 from focusflow.tui.detail.sheet import Sheet, Shown, places
-from focusflow.tui.words import fit
 
 SPEAKER_STYLES = 6
 _STYLES = (
@@ -35,6 +34,9 @@ class Lines(Widget, can_focus=True):
 
     class Moved(Message):
         """Another part is in sight, or its place in the whole is better known."""
+
+    class NothingSearched(Message):
+        """The next match was asked for, but no search was begun."""
 
     def __init__(self, sheet: Sheet, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -140,6 +142,8 @@ class Lines(Widget, can_focus=True):
         self._moved()
 
     def action_pane_match(self) -> None:
+        if not self.sheet.needle:
+            self.post_message(self.NothingSearched())
         self.sheet.next_match(1)
         self._moved()
 
@@ -162,27 +166,26 @@ class Lines(Widget, can_focus=True):
         shown = self._seen[y] if y < len(self._seen) else None
         if shown is None:
             return Strip.blank(width, self.rich_style)
-        return strip_of(shown, width, self._style, wrapping=self.sheet.wrapping)
+        return strip_of(shown, width, self._style)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"lines--{name}") if name else self.rich_style
 
 
-def strip_of(shown: Shown, width: int, style_of: Callable[[str], Style], *, wrapping: bool) -> Strip:
+def strip_of(shown: Shown, width: int, style_of: Callable[[str], Style]) -> Strip:
     """Return the row in colours, exactly *width* cells."""
     text, row = shown.paragraph.text, shown.row
     ground = style_of("chosen" if shown.chosen else "")
     segments: list[Segment] = []
     if row.start and (indent := hanging(shown.paragraph.hang, width)):
         segments.append(Segment(" " * indent, ground))
-    if not wrapping and row.end < len(text):
-        segments.append(Segment(fit(f"{text[: row.end]}  ", width), ground))
-        return Strip(segments).adjust_cell_length(width, ground)
     for start, end, name in _runs(shown):
         style = style_of(name) if name else ground
         if shown.chosen and not name.startswith("match"):
             style = ground + Style(bold=style.bold, italic=style.italic)
         segments.append(Segment(text[start:end], style))
+    if shown.cut:
+        segments.append(Segment("…", ground))
     return Strip(segments).adjust_cell_length(width, ground)
 
 

@@ -291,7 +291,7 @@ class Detail(Widget):
         left = self._found() or (self._view.state() if self._detail is not None else "")
         right = self._view.sheet.place()
         room = max(0, width - len(right) - 3)
-        shown = elide(left, room, ellipsis=self._symbols.ellipsis)
+        shown = elide(plain(left), room, ellipsis=self._symbols.ellipsis)
         self.query_one("#detail-foot", Static).update(f" {shown:<{room}} {right}", layout=False)
 
     def _found(self) -> str:
@@ -306,6 +306,9 @@ class Detail(Widget):
 
     def on_lines_moved(self) -> None:
         self._say()
+
+    def on_lines_nothing_searched(self) -> None:
+        self._answer("Nothing is searched for: / begins a search.")
 
     # ----------------------------------------------------------------------------------------------------------- panes
 

@@ -111,10 +111,9 @@ def _rows_by_cells(text: str, room: int, later: int) -> list[Row]:
 
 
 def cut_row(text: str, width: int) -> list[Row]:
-    """Return the one row that is shown of *text* where it is not wrapped."""
-    if len(text) > width * 8:
-        text = text[: width * 8]
-    return rows_of(text, width)[:1] if cell_len(text) > width else [Row(0, len(text))]
+    """Return the one row that is shown of *text* where it is not wrapped; if cut, there is room for an ellipsis."""
+    near = text[: width * 8]
+    return [Row(0, len(text))] if cell_len(near) <= width and near == text else rows_of(near, width - 1)[:1]
 
 
 def shifted(spans: Iterable[Span], by: int) -> tuple[Span, ...]:

@@ -19,6 +19,8 @@ class Shown:
 
     paragraph: Paragraph
     row: Row
+    cut: bool = False
+    """There is more of the paragraph, and no row below that shows it."""
     chosen: bool = False
     needle: str = ""
     found_at: int | None = None
@@ -198,6 +200,7 @@ class Sheet:
         return Shown(
             paragraph=text,
             row=row,
+            cut=not self.wrapping and row.end < len(text.text),
             chosen=self.choosing and index == self.chosen,
             needle=self.needle,
             found_at=at,
