@@ -42,24 +42,19 @@ class HostedEngine:
 
     @property
     def in_flight(self) -> int:
-        return len(self._works.supervisor.processor.running) if self._works else 0
+        return self._works.supervisor.in_flight if self._works else 0
 
     def stop_claiming(self) -> None:
         self._draining = True
         if self._works:
-            self._works.supervisor.processor.draining = True
+            self._works.supervisor.stop_claiming()
 
     def hand_back(self) -> None:
         if self._works:
-            self._works.supervisor.processor.stop_all()
+            self._works.supervisor.hand_back()
 
     def next_turns(self) -> Mapping[str, datetime]:
-        from focusflow.supervisor.schedule import next_turn
-
-        if self._works is None:
-            return {}
-        crons = {"discovery": self._settings.discovery.cron, "processor": self._settings.auto.cron}
-        return {name: next_turn(cron, self._clock.now(), self._settings.zone) for name, cron in crons.items()}
+        return self._works.supervisor.next_turns() if self._works else {}
 
     def set_log_level(self, level: str) -> None:
         logging.getLogger().setLevel(level.upper())
@@ -89,8 +84,9 @@ class HostedEngine:
                 await self._stopping.wait()
 
     async def _supervise(self, works: Works) -> None:
-        works.supervisor.processor.draining = self._draining
         self._works = works
+        if self._draining:
+            works.supervisor.stop_claiming()
         self._tell(None, 0)
         try:
             if not self._stopping.is_set():

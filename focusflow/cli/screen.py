@@ -170,6 +170,7 @@ class _House:
     async def show(self) -> None:
         """Show the screen until it is closed."""
         from focusflow.tui.app import FocusFlowApp
+        from focusflow.tui.facts import Leaving
 
         app: Any = FocusFlowApp(self.desk.as_desk, self.bus, self._facts(), self._engine)
         app.in_tmux = surroundings().in_tmux
@@ -179,7 +180,7 @@ class _House:
         result = await app.run_async(mouse=self.settings.screen.mouse)
         self._app, self.mistake = None, app.mistake
         self._painted.set()
-        self._headless = self._headless or (result == "headless" and self.code is Exit.DONE)
+        self._headless = self._headless or (result is Leaving.HEADLESS and self.code is Exit.DONE)
 
     def _facts(self) -> "Facts":
         from focusflow import __version__
