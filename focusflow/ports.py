@@ -669,7 +669,10 @@ class JobFilter:
     statuses: tuple[Status, ...] = ()
     """Empty: all."""
     search: str = ""
-    """Contact, number or file name contains it; or transcript and summary by full text."""
+    """Every word of it is in contact, number or file name, or begins a word of transcript or summary.
+
+    A word of one or two letters must begin a word of the names.
+    """
     held_only: bool = False
 
 
@@ -757,11 +760,6 @@ class Control(Protocol):
 
     async def stats(self, *, now: datetime, day_start: datetime, month_start: datetime) -> Stats: ...
 
-    async def jobs(
-        self, filter: JobFilter, *, limit: int, before: tuple[datetime, JobId] | None = None
-    ) -> Sequence[JobRow]:
-        """One page, newest discovered first, after the row with that `(discovered_at, id)`."""
-
     async def find(self, prefix: str) -> Sequence[JobId]:
         """Return the ids that start with *prefix*, at most a handful."""
 
@@ -824,6 +822,13 @@ class Calls(Protocol):
 
     async def rows(self, job_ids: Sequence[JobId]) -> Sequence[JobRow]:
         """Return these jobs as they are now, in no order; those that are gone are left out."""
+
+    async def changed_since(self, at: datetime, *, limit: int = 1_000) -> Sequence[tuple[JobId, datetime]]:
+        """Return jobs changed at *at* or later and when, the earliest first: how a screen follows another process's work.
+
+        Ask again from the last instant returned, less a few seconds: what is stamped earlier may be committed later.
+        """
+        ...
 
 
 # --------------------------------------------------------------------------------------------------- store: the money

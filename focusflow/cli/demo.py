@@ -162,7 +162,7 @@ async def _arriving(sandbox: Sandbox, speed: float, store: Store, bus: Bus) -> A
 
 async def _farewell(settings: Settings, sandbox: Sandbox, data: Path, *, kept: bool) -> None:
     async with opened_store(settings) as store:
-        rows = await store.jobs(JobFilter(), limit=1_000)
+        rows = await store.page(JobFilter(), limit=1_000)
     say(_account(rows, sandbox))
     for line in _further(data, kept=kept):
         say(line)
@@ -241,7 +241,7 @@ async def _narrate(works: Works, events: Subscription) -> None:
 
 async def _sum_up(works: Works, sandbox: Sandbox, data: Path, *, kept: bool, ending: Exit) -> None:
     """Print the table of calls, the money, and where to look next."""
-    rows = list(reversed(await works.store.jobs(JobFilter(), limit=1_000)))
+    rows = list(reversed(await works.store.page(JobFilter(), limit=1_000)))
     output.put("")
     output.put(output.jobs_table(rows, works.settings.zone))
     output.put("")

@@ -5,18 +5,22 @@ import io
 import json
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from focusflow.cli import output
-from focusflow.cli.costs import charges_table
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
 from focusflow.config import Loaded, SecretStr, Settings, missing_for_work, valid_keys, value_of, without_effect
-from focusflow.domain.jobs import Status
+from focusflow.domain.jobs import JobId, Status
 from focusflow.domain.money import format_usd
-from focusflow.ports import Control, JobDetail, JobFilter, JobRow, Stats
+from focusflow.errors import ConfigError
+from focusflow.ports import Calls, Control, JobDetail, JobFilter, JobRow, Stats
+
+if TYPE_CHECKING:
+    from focusflow.store import Store
 
 PAGE = 500
 
@@ -31,6 +35,8 @@ def print_stats(options: Options, *, as_json: bool) -> None:
             return await control.stats(now=at, day_start=midnight, month_start=midnight.replace(day=1))
 
     stats = run_async(work)
+    silent_since = at - timedelta(milliseconds=settings.auto.stale_processing_ms)
+    stats = replace(stats, instances=tuple(one for one in stats.instances if one.seen_at >= silent_since))
     if as_json:
         output.put_json(output.stats_json(stats, date=at.date().isoformat(), daily_micros=settings.daily_micros))
     else:
@@ -65,16 +71,17 @@ def job_filter(statuses: Sequence[str], search: str = "") -> JobFilter:
     return JobFilter(statuses=tuple(Status(name) for name in wanted), search=search, held_only="waiting" in statuses)
 
 
-async def _pages(control: Control, chosen: JobFilter, limit: int) -> AsyncIterator[JobRow]:
-    before = None
+async def _pages(calls: Calls, chosen: JobFilter, limit: int) -> AsyncIterator[JobRow]:
+    """Yield the calls, the newest first."""
+    last = None
     while limit > 0:
-        rows = await control.jobs(chosen, limit=min(PAGE, limit), before=before)
+        rows = await calls.page(chosen, limit=min(PAGE, limit), beyond=last)
         for row in rows:
             yield row
         if len(rows) < min(PAGE, limit):
             return
         limit -= len(rows)
-        before = (rows[-1].job.discovered_at, rows[-1].job.id)
+        last = JobId(rows[-1].job.id)
 
 
 def list_jobs(options: Options, *, statuses: Sequence[str], search: str, limit: int, as_json: bool) -> None:
@@ -108,7 +115,7 @@ async def _detail(control: Control, prefix: str) -> JobDetail:
     return detail
 
 
-def show_job(options: Options, prefix: str, *, as_json: bool) -> None:
+def show_job(options: Options, prefix: str, *, everything: bool, as_json: bool) -> None:
     settings = options.load().settings
 
     async def work() -> JobDetail:
@@ -119,43 +126,9 @@ def show_job(options: Options, prefix: str, *, as_json: bool) -> None:
     if as_json:
         output.put_json(output.detail_json(detail))
     else:
-        output.put(_detail_text(detail, settings))
+        from focusflow.cli.call_page import call_page
 
-
-def _detail_text(detail: JobDetail, settings: Settings) -> str:
-    from focusflow.domain.transcript import timed_text
-
-    facts = {key: value for key, value in output.job_json(detail.row).items() if value not in (None, [], "")}
-    width = max(len(key) for key in facts)
-    lines = [f"{key:<{width}}  {output.plain(str(value))}" for key, value in facts.items()]
-    if detail.attempts:
-        lines += ["", output.table(("STEP", "STARTED", "OUTCOME", "ERROR"), _attempt_lines(detail, settings))]
-    if detail.charges:
-        lines += ["", charges_table(detail.charges, settings.zone)]
-    if detail.documents.summary:
-        lines += ["", "SUMMARY", "", *map(output.plain, detail.documents.summary.markdown.splitlines())]
-    if detail.documents.transcript:
-        lines += ["", "TRANSCRIPT", "", *map(output.plain, timed_text(detail.documents.transcript).splitlines())]
-    if detail.events:
-        lines += ["", "LOG", ""]
-        lines += [
-            f"{_local(line.at, settings)}  {line.level:<7}  {output.plain(line.message)}" for line in detail.events
-        ]
-    return "\n".join(lines)
-
-
-def _attempt_lines(detail: JobDetail, settings: Settings) -> Iterable[tuple[str, ...]]:
-    for attempt in detail.attempts:
-        yield (
-            str(attempt.step),
-            _local(attempt.started_at, settings),
-            str(attempt.outcome),
-            output.plain(attempt.error or ""),
-        )
-
-
-def _local(at: datetime, settings: Settings) -> str:
-    return at.astimezone(settings.zone).strftime("%Y-%m-%d %H:%M:%S")
+        output.put(call_page(detail, settings.zone, everything=everything))
 
 
 def export_jobs(options: Options, *, form: str, to: Path | None, statuses: Sequence[str]) -> None:
@@ -180,9 +153,9 @@ def export_jobs(options: Options, *, form: str, to: Path | None, statuses: Seque
     say(f"Exported {count} calls.")
 
 
-async def _details(control: Control, chosen: JobFilter) -> AsyncIterator[JobDetail]:
-    async for row in _pages(control, chosen, sys.maxsize):
-        detail = await control.detail(row.job.id)
+async def _details(store: "Store", chosen: JobFilter) -> AsyncIterator[JobDetail]:
+    async for row in _pages(store, chosen, sys.maxsize):
+        detail = await store.detail(row.job.id)
         if detail is not None:
             yield detail
 
@@ -229,13 +202,23 @@ async def _export_markdown(details: AsyncIterator[JobDetail], to: Path, settings
     return await markdown_export(details, to, settings)
 
 
-def check_config(options: Options, *, online: bool) -> None:
-    loaded = options.load()
-    problems = missing_for_work(loaded.settings)
-    for sentence in without_effect(loaded.settings, loaded.origins):
-        say(f"note: {sentence}")
+def check_config(options: Options, *, online: bool, as_json: bool) -> None:
+    try:
+        loaded = options.load()
+    except ConfigError as exc:
+        if not as_json:
+            raise
+        output.put_json({"file": None, "problems": list(exc.problems), "notes": []})
+        raise Finished(Exit.CONFIGURATION) from exc
+    problems = [*missing_for_work(loaded.settings), *unreadable_prompts(loaded.settings)]
+    notes = without_effect(loaded.settings, loaded.origins)
     if online and not problems:
         problems = run_async(lambda: _ask_services(loaded.settings))
+    if as_json:
+        output.put_json({"file": loaded.file and str(loaded.file), "problems": problems, "notes": notes})
+        raise Finished(Exit.CONFIGURATION if problems else Exit.DONE)
+    for sentence in notes:
+        say(f"note: {sentence}")
     if problems:
         raise Finished(Exit.CONFIGURATION, "\n".join(problems))
     say(f"{loaded.file or 'Environment and defaults'}: all is well.")
@@ -245,6 +228,22 @@ async def _ask_services(settings: Settings) -> list[str]:
     from focusflow.wiring import check_services
 
     return await check_services(settings)
+
+
+def unreadable_prompts(settings: Settings) -> list[str]:
+    """Return what is wrong with the files the model is to be instructed by, one sentence each."""
+    from focusflow.errors import Permanent
+    from focusflow.pipeline.prompts import PromptFiles
+
+    own = settings.prompts
+    files = PromptFiles(summary=own.summary, title=own.title, merge=own.merge)
+    problems = []
+    for key, read in (("summary", files.read_summary), ("title", files.read_title), ("merge", files.read_merge)):
+        try:
+            read()
+        except Permanent as exc:
+            problems.append(f"prompts.{key}: {exc}")
+    return problems
 
 
 def show_config(options: Options, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from focusflow.config import Loaded, Settings
     from focusflow.domain.jobs import JobId
     from focusflow.ports import Control
+    from focusflow.store import Store
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 @asynccontextmanager
-async def control_of(settings: "Settings") -> "AsyncIterator[Control]":
+async def control_of(settings: "Settings") -> "AsyncIterator[Store]":
     """Open the store for a command that asks or tells, and close it."""
     from focusflow.wiring import opened_store
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async, told
 from focusflow.domain.jobs import JobId, Status
-from focusflow.ports import Control, JobFilter, JobRow, RunPrice
+from focusflow.ports import Calls, Control, JobFilter, JobRow, RunPrice
 
 _PAGE = 500
 
@@ -48,13 +48,12 @@ def retry_jobs(options: Options, ids: list[str] | None, *, yes: bool) -> None:
     )
 
 
-async def _failed(control: Control) -> list[JobId]:
+async def _failed(calls: Calls) -> list[JobId]:
     """Return all failed calls."""
     chosen = JobFilter(statuses=(Status.FAILED,))
     found: list[JobRow] = []
     while True:
-        before = (found[-1].job.discovered_at, found[-1].job.id) if found else None
-        page = await control.jobs(chosen, limit=_PAGE, before=before)
+        page = await calls.page(chosen, limit=_PAGE, beyond=JobId(found[-1].job.id) if found else None)
         found += page
         if len(page) < _PAGE:
             return [row.job.id for row in found]

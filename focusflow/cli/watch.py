@@ -64,9 +64,9 @@ class Watcher:
 
     async def _rows(self, store: "Store") -> list[JobRow]:
         """Return the newest calls, and every one that is at work, however old."""
-        newest = await store.jobs(JobFilter(), limit=LATEST)
+        newest = await store.page(JobFilter(), limit=LATEST)
         unfinished = tuple(set(Status) - {Status.COMPLETED, Status.SKIPPED, Status.DISCOVERED})
-        moving = await store.jobs(JobFilter(statuses=unfinished), limit=LATEST)
+        moving = await store.page(JobFilter(statuses=unfinished), limit=LATEST)
         return list({row.job.id: row for row in [*reversed(newest), *reversed(moving)]}.values())
 
     def _of_the_whole(self, stats: Stats, at: datetime) -> list[str]:

@@ -1,7 +1,6 @@
 """The store as the screen and the command line need it: what there is, and what people asked for."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -9,19 +8,16 @@ from focusflow.domain.jobs import JobId, Outcome, Status, Step
 from focusflow.events import ControlChanged
 from focusflow.ports import (
     ControlState,
-    Delivery,
     JobDetail,
-    JobFilter,
     JobRow,
     Spending,
     Stats,
 )
 from focusflow.store.database import Picked, Row, Statement
-from focusflow.store.inbox import folded
 from focusflow.store.rows import (
     attempt_from,
     charge_from,
-    delivery_from,
+    deliveries_by_job,
     documents_from,
     instance_from,
     instant,
@@ -40,7 +36,8 @@ CANCELLED = "Stopped by you: retry it when you like, what is paid for is kept."
 LATEST_ATTEMPTS = 200
 """How many recent attempts an average is made of."""
 MATCHES = 8
-SEARCH_WORDS = 8
+HELD = "held"
+"""The shelf of the calls that wait for something."""
 
 
 class ControlPart(Stored):
@@ -49,10 +46,9 @@ class ControlPart(Stored):
     # --------------------------------------------------------------------------------------------------------- reading
 
     async def stats(self, *, now: datetime, day_start: datetime, month_start: datetime) -> Stats:
-        counted, held, waiting, seconds, day, today, months, month, controls, instances = await self._database.read(
+        counted, waiting, seconds, day, today, months, month, controls, instances = await self._database.read(
             [
                 sql.COUNTS(),
-                sql.HELD(),
                 sql.WAITING(now=now),
                 sql.AVERAGE_SECONDS(latest=LATEST_ATTEMPTS),
                 sql.CLAIMED_SINCE(since=day_start),
@@ -63,10 +59,12 @@ class ControlPart(Stored):
                 sql.READ_INSTANCES(),
             ]
         )
-        counts = {status: sum(row[2] for row in counted if row[0] == status) for status in Status}
+        shelves = {shelf: sum(row[2] for row in counted if row[0] == shelf) for shelf in [*Status, HELD]}
+        counts = {status: shelves[status] for status in Status}
+        counts[Status.DISCOVERED] += shelves[HELD]
         return Stats(
             counts=counts,
-            held=held[0][0],
+            held=shelves[HELD],
             due=counts[Status.DISCOVERED] - waiting[0][0],
             failures_by_step={Step(step): n for status, step, n in counted if status == Status.FAILED and step and n},
             average_seconds_by_step={Step(step): average for step, average in seconds},
@@ -75,31 +73,6 @@ class ControlPart(Stored):
             control=_control(controls),
             instances=tuple(map(instance_from, instances)),
         )
-
-    async def jobs(
-        self, filter: JobFilter, *, limit: int, before: tuple[datetime, JobId] | None = None
-    ) -> Sequence[JobRow]:
-        page = self._page(filter, limit, before)
-        rows, deliveries = await self._database.read([page, record_sql.READ_DELIVERIES(ids=Picked())])
-        by_job = _by_job(deliveries)
-        return [JobRow(job=job_from(row), deliveries=by_job.get(row[0], ())) for row in rows]
-
-    def _page(self, filter: JobFilter, limit: int, before: tuple[datetime, JobId] | None) -> Statement:
-        words = filter.search.split()[:SEARCH_WORDS]
-        search = self._database.text_search
-        query = sql.page(
-            sorted(set(filter.statuses)),
-            before=before is not None,
-            held=filter.held_only,
-            words=len(words),
-            in_texts=f"{search.in_transcripts} UNION ALL {search.in_summaries}",
-        )
-        parameters: dict[str, str | int | None] = {"limit": limit}
-        if before is not None:
-            parameters |= {"before_at": milliseconds(before[0]), "before_id": before[1]}
-        for n, word in enumerate(words):
-            parameters |= {f"needle_{n}": f"%{_literal(word)}%", f"term_{n}": search.term(word)}
-        return query(**parameters)
 
     async def find(self, prefix: str) -> Sequence[JobId]:
         (rows,) = await self._database.read([sql.FIND(prefix=prefix, end=prefix + "\x7f", limit=MATCHES)])
@@ -121,7 +94,7 @@ class ControlPart(Stored):
         if not rows:
             return None
         return JobDetail(
-            row=JobRow(job=job_from(rows[0]), deliveries=_by_job(deliveries).get(job_id, ())),
+            row=JobRow(job=job_from(rows[0]), deliveries=deliveries_by_job(deliveries).get(job_id, ())),
             documents=documents_from(stored, summaries),
             attempts=tuple(map(attempt_from, attempts)),
             charges=tuple(map(charge_from, charges)),
@@ -241,18 +214,6 @@ def _forget_from(step: Step | None, jobs: Picked, now: datetime) -> list[Stateme
         sql.SUPERSEDE_DOCUMENTS(ids=jobs, now=now),
         *summary,
     ]
-
-
-def _literal(word: str) -> str:
-    """Return the word as `haystack` holds it, with what LIKE would take for a pattern escaped."""
-    return re.sub(r"([!%_])", r"!\1", folded(word))
-
-
-def _by_job(rows: Sequence[Row]) -> dict[str, tuple[Delivery, ...]]:
-    found: dict[str, tuple[Delivery, ...]] = {}
-    for job_id, delivery in map(delivery_from, rows):
-        found[job_id] = (*found.get(job_id, ()), delivery)
-    return found
 
 
 def _control(rows: Sequence[Row]) -> ControlState:

@@ -5,7 +5,7 @@ no cancellation can leave a connection inside a transaction.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 from focusflow.domain.jobs import JobId
 from focusflow.store.rows import milliseconds
+
+LATEST_TEXTS = 5_000
+"""A word that stands in more transcripts or summaries than these is looked for in the latest of them only."""
 
 Row = tuple[Any, ...]
 Value = str | int | float | bytes | None
@@ -99,15 +102,21 @@ def _filled(value: Value | Picked | Computed, results: Sequence[Sequence[Row]]) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSearch:
-    """The one place where the engines' SQL differs: full text. Each fragment selects the ids of jobs that match."""
+    """The one place where the engines' SQL differs: the search of names and of texts."""
 
-    in_transcripts: str
-    in_summaries: str
+    in_names: str
+    """Selects the `seq` of jobs whose haystack has all of `:grams`."""
+    names_counted: str
+    """Counts them, up to `:limit`."""
+    in_texts: str
+    """Selects the `seq` of jobs whose transcript or summary, as it stands, matches `:term`: the latest, if very many do."""
 
     prefix: str
     """How a word's beginning is written in a search; `{}` is the quoted word."""
     quote: str
     """The quotation mark around a word, doubled inside it."""
+    grams: Callable[[Collection[str]], str]
+    """Writes runs of three letters as `:grams` takes them."""
 
     def term(self, word: str) -> str:
         """Return the search for words that start with *word*."""

@@ -90,7 +90,8 @@ class InboxPart(Stored):
             duration_source=duration_source,
             direction=direction,
             contact_number=contact_number,
-            needle=searchable(contact_number),
+            contact_key=contact_key(contact_number),
+            needle=f" {searchable(contact_number)}" if contact_number else "",
             transcribe_micros=estimate.transcribe_micros,
             summarize_micros=estimate.summarize_micros,
             budget_exempt=None if budget_exempt is None else int(budget_exempt),
@@ -243,6 +244,7 @@ def _staged(n: int, arrival: Arrival) -> dict[str, Value]:
         "recorder": arrival.recorder,
         "contact_name": _text(arrival.contact_name),
         "contact_number": _text(arrival.contact_number),
+        "contact_key": contact_key(arrival.contact_name or arrival.contact_number),
         "direction": _text(arrival.direction),
         "call_type": _text(arrival.call_type),
         "call_at": _ms(arrival.call_at),
@@ -282,6 +284,11 @@ def haystack(arrival: Arrival) -> str:
     """Return everything about the call that a search looks through."""
     names = f"{arrival.contact_name or ''} {arrival.file.name}"
     return f"{folded(names)} {searchable(arrival.contact_number)}".strip()
+
+
+def contact_key(contact: str | None) -> str | None:
+    """Return what sorts a list by its contacts; a call without one has none."""
+    return folded(contact) or None if contact else None
 
 
 def searchable(number: str | None) -> str:

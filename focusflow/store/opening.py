@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from focusflow.errors import StoreError
 from focusflow.events import Bus
+from focusflow.store.calls import CallsPart
 from focusflow.store.control import ControlPart
 from focusflow.store.costs import CostsPart
 from focusflow.store.inbox import InboxPart
@@ -21,8 +22,8 @@ BUSY_TIMEOUT_MS = 4_000
 """Below the shutdown grace, or a stuck writer outlives the terminal."""
 
 
-class Store(InboxPart, QueuePart, RecordPart, ControlPart, MoneyPart, PlanPart, CostsPart, TextsPart):
-    """The one place where jobs live: `ports.Inbox`, `Queue`, `JobRecord` and `Control` on one database."""
+class Store(InboxPart, QueuePart, RecordPart, ControlPart, CallsPart, MoneyPart, PlanPart, CostsPart, TextsPart):
+    """The one place where jobs live: `ports.Inbox`, `Queue`, `JobRecord`, `Control`, `Calls` and the rest on one database."""
 
 
 @asynccontextmanager

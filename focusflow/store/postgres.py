@@ -1,5 +1,6 @@
 """How are transactions run on PostgreSQL?"""
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -11,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError
-from focusflow.store.database import Row, Statement, TextSearch, bound
+from focusflow.store.database import LATEST_TEXTS, Row, Statement, TextSearch, bound
 from focusflow.store.migrations import migrate_postgres
 
 CONNECTIONS = 4
@@ -23,6 +24,8 @@ TRIES = 4
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 _JSON_EACH = re.compile(r"json_each\((:\w+)\)")
 
+_HAS_GRAMS = "grams(haystack) @> ARRAY(SELECT value FROM json_each(:grams))"
+
 _Again = (refusals.DeadlockDetected, refusals.SerializationFailure)
 _Connection = psycopg.AsyncConnection[Row]
 
@@ -31,12 +34,19 @@ class PostgresDatabase:
     """An open pool of connections."""
 
     text_search = TextSearch(
-        in_transcripts="SELECT job_id FROM documents WHERE superseded_at IS NULL AND "
-        "to_tsvector('simple', left(COALESCE(transcript, ''), 400000)) @@ to_tsquery('simple', :term)",
-        in_summaries="SELECT job_id FROM summaries WHERE superseded_at IS NULL AND "
-        "to_tsvector('simple', left(title || ' ' || markdown, 400000)) @@ to_tsquery('simple', :term)",
+        in_names=f"SELECT seq FROM jobs WHERE {_HAS_GRAMS}",
+        names_counted=f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {_HAS_GRAMS} LIMIT :limit) AS matching",
+        in_texts=f"""
+SELECT seq FROM jobs WHERE id IN (SELECT job_id FROM documents WHERE superseded_at IS NULL
+    AND to_tsvector('simple', left(COALESCE(transcript, ''), 400000)) @@ to_tsquery('simple', :term)
+    LIMIT {LATEST_TEXTS})
+UNION ALL
+SELECT seq FROM jobs WHERE id IN (SELECT job_id FROM summaries WHERE superseded_at IS NULL
+    AND to_tsvector('simple', left(title || ' ' || markdown, 400000)) @@ to_tsquery('simple', :term)
+    LIMIT {LATEST_TEXTS})""",
         prefix="{}:*",
         quote="'",
+        grams=lambda grams: json.dumps(sorted(grams)),
     )
 
     def __init__(self, name: str, pool: AsyncConnectionPool[_Connection]) -> None:

@@ -119,6 +119,14 @@ def delivery_from(row: tuple[Any, ...]) -> tuple[JobId, Delivery]:
     )
 
 
+def deliveries_by_job(rows: Sequence[tuple[Any, ...]]) -> Mapping[str, tuple[Delivery, ...]]:
+    """Build the deliveries of many jobs, those of each in the rows' order."""
+    found: dict[str, tuple[Delivery, ...]] = {}
+    for job_id, delivery in map(delivery_from, rows):
+        found[job_id] = (*found.get(job_id, ()), delivery)
+    return found
+
+
 def attempt_from(row: tuple[Any, ...]) -> Attempt:
     """Build an attempt."""
     return Attempt(

@@ -17,11 +17,26 @@ class Migration:
     postgres: str
 
 
+# What lists are made of stands first: SQLite takes no index for a whole answer that needs a column after the sixty-third.
 _TABLES = """
 CREATE TABLE jobs (
-    id TEXT {c_locale} PRIMARY KEY,
+    seq {serial},
+    id TEXT {c_locale} NOT NULL UNIQUE,
     status TEXT NOT NULL CHECK (status IN ('discovered', 'transcribing', 'transcribed', 'summarizing', 'syncing',
                                            'completed', 'failed', 'skipped')),
+    updated_at BIGINT NOT NULL,
+    lease_until BIGINT,
+    contact_key TEXT {c_locale},
+    haystack TEXT NOT NULL,
+    asked INTEGER NOT NULL GENERATED ALWAYS AS (CASE WHEN requested_by = 'user' THEN 1 ELSE 0 END) STORED,
+    estimate_micros BIGINT GENERATED ALWAYS AS (transcribe_micros + summarize_micros) STORED,
+    rank_at BIGINT NOT NULL GENERATED ALWAYS AS (COALESCE(call_timestamp, discovered_at)) STORED,
+    price_micros BIGINT GENERATED ALWAYS AS (
+        CASE WHEN cost_micros > 0 OR completed_at IS NOT NULL THEN cost_micros
+             ELSE transcribe_micros + summarize_micros END) STORED,
+    shelf TEXT {c_locale} GENERATED ALWAYS AS (CASE
+        WHEN status IN ('transcribing', 'transcribed', 'summarizing', 'syncing') THEN NULL
+        WHEN status = 'discovered' AND hold_kind IS NOT NULL THEN 'held' ELSE status END) STORED,
     source TEXT NOT NULL,
     gdrive_file_id TEXT NOT NULL,
     gdrive_file_name TEXT NOT NULL,
@@ -53,7 +68,6 @@ CREATE TABLE jobs (
     claim_token TEXT,
     claimed_by TEXT,
     claimed_at BIGINT,
-    lease_until BIGINT,
     upload_ref TEXT,
     uploaded_content TEXT,
     uploaded_at BIGINT,
@@ -72,12 +86,7 @@ CREATE TABLE jobs (
     summarization_completed_at BIGINT,
     sync_started_at BIGINT,
     completed_at BIGINT,
-    updated_at BIGINT NOT NULL,
     pair_key TEXT NOT NULL,
-    haystack TEXT NOT NULL,
-    asked INTEGER NOT NULL GENERATED ALWAYS AS (CASE WHEN requested_by = 'user' THEN 1 ELSE 0 END) STORED,
-    estimate_micros BIGINT GENERATED ALWAYS AS (transcribe_micros + summarize_micros) STORED,
-    rank_at BIGINT NOT NULL GENERATED ALWAYS AS (COALESCE(call_timestamp, discovered_at)) STORED,
     UNIQUE (source, gdrive_file_id),
     CHECK ((claim_token IS NULL) = (lease_until IS NULL)),
     CHECK ((claim_token IS NOT NULL) = (status IN ('transcribing', 'transcribed', 'summarizing', 'syncing')))
@@ -85,11 +94,13 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_oldest_due ON jobs (asked DESC, rank_at, id, next_attempt_at) WHERE status = 'discovered';
 CREATE INDEX jobs_newest_due ON jobs (asked, rank_at, id, next_attempt_at) WHERE status = 'discovered';
-CREATE INDEX jobs_by_shelf ON jobs (lower(status), discovered_at, id);
-CREATE INDEX jobs_by_time ON jobs (discovered_at, id);
+CREATE INDEX calls_by_time ON jobs (shelf, rank_at, id) WHERE shelf IS NOT NULL;
+CREATE INDEX calls_by_contact ON jobs (shelf, contact_key, id) WHERE shelf IS NOT NULL;
+CREATE INDEX calls_by_length ON jobs (shelf, duration_seconds, id) WHERE shelf IS NOT NULL;
+CREATE INDEX calls_by_cost ON jobs (shelf, price_micros, id) WHERE shelf IS NOT NULL;
+CREATE INDEX calls_changed ON jobs (updated_at, id) WHERE shelf IS NOT NULL;
 CREATE INDEX jobs_retried ON jobs (next_attempt_at) WHERE status = 'failed' AND next_attempt_at IS NOT NULL;
 CREATE INDEX jobs_waiting ON jobs (next_attempt_at) WHERE status = 'discovered' AND next_attempt_at IS NOT NULL;
-CREATE INDEX jobs_held ON jobs (discovered_at, id) WHERE status = 'discovered' AND hold_kind IS NOT NULL;
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX jobs_claimed ON jobs (claimed_at) WHERE claimed_at IS NOT NULL;
 CREATE INDEX jobs_same_content ON jobs (file_md5, gdrive_file_size) WHERE file_md5 IS NOT NULL;
@@ -360,17 +371,31 @@ CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n INTEGER NOT
 STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER jobs_counted_insert AFTER INSERT ON jobs BEGIN
-    INSERT INTO job_counts (status, step, n) VALUES (NEW.status, COALESCE(NEW.error_step, ''), 1)
+    INSERT INTO job_counts (status, step, n) VALUES (COALESCE(NEW.shelf, NEW.status), COALESCE(NEW.error_step, ''), 1)
     ON CONFLICT (status, step) DO UPDATE SET n = n + 1;
 END;
-CREATE TRIGGER jobs_counted_update AFTER UPDATE OF status, error_step ON jobs
-WHEN OLD.status <> NEW.status OR OLD.error_step IS NOT NEW.error_step BEGIN
-    UPDATE job_counts SET n = n - 1 WHERE status = OLD.status AND step = COALESCE(OLD.error_step, '');
-    INSERT INTO job_counts (status, step, n) VALUES (NEW.status, COALESCE(NEW.error_step, ''), 1)
+CREATE TRIGGER jobs_counted_update AFTER UPDATE OF status, error_step, hold_kind ON jobs
+WHEN OLD.status <> NEW.status OR OLD.shelf IS NOT NEW.shelf OR OLD.error_step IS NOT NEW.error_step BEGIN
+    UPDATE job_counts SET n = n - 1 WHERE status = COALESCE(OLD.shelf, OLD.status) AND step = COALESCE(OLD.error_step, '');
+    INSERT INTO job_counts (status, step, n) VALUES (COALESCE(NEW.shelf, NEW.status), COALESCE(NEW.error_step, ''), 1)
     ON CONFLICT (status, step) DO UPDATE SET n = n + 1;
 END;
 CREATE TRIGGER jobs_counted_delete AFTER DELETE ON jobs BEGIN
-    UPDATE job_counts SET n = n - 1 WHERE status = OLD.status AND step = COALESCE(OLD.error_step, '');
+    UPDATE job_counts SET n = n - 1 WHERE status = COALESCE(OLD.shelf, OLD.status) AND step = COALESCE(OLD.error_step, '');
+END;
+
+CREATE VIRTUAL TABLE calls_text USING fts5 (haystack, content='', columnsize=0, detail=none, tokenize='trigram');
+CREATE TRIGGER calls_indexed_insert AFTER INSERT ON jobs BEGIN
+    INSERT INTO calls_text (rowid, haystack) VALUES (NEW.seq, '  ' || replace(NEW.haystack, ' ', '  '));
+END;
+CREATE TRIGGER calls_indexed_update AFTER UPDATE OF haystack ON jobs WHEN OLD.haystack <> NEW.haystack BEGIN
+    INSERT INTO calls_text (calls_text, rowid, haystack)
+    VALUES ('delete', OLD.seq, '  ' || replace(OLD.haystack, ' ', '  '));
+    INSERT INTO calls_text (rowid, haystack) VALUES (NEW.seq, '  ' || replace(NEW.haystack, ' ', '  '));
+END;
+CREATE TRIGGER calls_indexed_delete AFTER DELETE ON jobs BEGIN
+    INSERT INTO calls_text (calls_text, rowid, haystack)
+    VALUES ('delete', OLD.seq, '  ' || replace(OLD.haystack, ' ', '  '));
 END;
 
 CREATE VIRTUAL TABLE documents_text USING fts5 (
@@ -404,21 +429,21 @@ CREATE TABLE job_counts (status TEXT NOT NULL, step TEXT NOT NULL, n BIGINT NOT 
 
 CREATE FUNCTION jobs_counted_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO job_counts (status, step, n)
-    SELECT status, COALESCE(error_step, ''), COUNT(*) FROM added GROUP BY 1, 2;
+    SELECT COALESCE(shelf, status), COALESCE(error_step, ''), COUNT(*) FROM added GROUP BY 1, 2;
     RETURN NULL;
 END $$;
 CREATE FUNCTION jobs_counted_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO job_counts (status, step, n)
     SELECT status, step, SUM(n) FROM (
-        SELECT status, COALESCE(error_step, '') AS step, 1 AS n FROM added
+        SELECT COALESCE(shelf, status) AS status, COALESCE(error_step, '') AS step, 1 AS n FROM added
         UNION ALL
-        SELECT status, COALESCE(error_step, ''), -1 FROM removed
+        SELECT COALESCE(shelf, status), COALESCE(error_step, ''), -1 FROM removed
     ) AS changes GROUP BY 1, 2 HAVING SUM(n) <> 0;
     RETURN NULL;
 END $$;
 CREATE FUNCTION jobs_counted_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO job_counts (status, step, n)
-    SELECT status, COALESCE(error_step, ''), -COUNT(*) FROM removed GROUP BY 1, 2;
+    SELECT COALESCE(shelf, status), COALESCE(error_step, ''), -COUNT(*) FROM removed GROUP BY 1, 2;
     RETURN NULL;
 END $$;
 CREATE TRIGGER jobs_counted_insert AFTER INSERT ON jobs REFERENCING NEW TABLE AS added
@@ -427,6 +452,12 @@ CREATE TRIGGER jobs_counted_update AFTER UPDATE ON jobs REFERENCING OLD TABLE AS
     FOR EACH STATEMENT EXECUTE FUNCTION jobs_counted_update();
 CREATE TRIGGER jobs_counted_delete AFTER DELETE ON jobs REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT EXECUTE FUNCTION jobs_counted_delete();
+
+CREATE FUNCTION grams(text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT COALESCE(array_agg(DISTINCT substr(spaced, n, 3)), '{}')
+    FROM (SELECT '  ' || replace($1, ' ', '  ') AS spaced) AS one, generate_series(1, length(spaced) - 2) AS n
+$$;
+CREATE INDEX calls_text ON jobs USING gin (grams(haystack));
 
 CREATE INDEX documents_text ON documents
     USING gin (to_tsvector('simple', left(COALESCE(transcript, ''), 400000)));

@@ -17,7 +17,7 @@ import aiosqlite
 import anyio
 
 from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError
-from focusflow.store.database import Row, Statement, TextSearch, bound
+from focusflow.store.database import LATEST_TEXTS, Row, Statement, TextSearch, bound
 from focusflow.store.migrations import migrate_sqlite
 
 T = TypeVar("T")
@@ -35,12 +35,21 @@ class SqliteDatabase:
     """An open SQLite file."""
 
     text_search = TextSearch(
-        in_transcripts="SELECT documents.job_id FROM documents_text JOIN documents ON documents.id = documents_text.rowid "
-        "WHERE documents_text MATCH :term AND documents.superseded_at IS NULL",
-        in_summaries="SELECT summaries.job_id FROM summaries_text JOIN summaries ON summaries.id = summaries_text.rowid "
-        "WHERE summaries_text MATCH :term AND summaries.superseded_at IS NULL",
+        in_names="SELECT rowid AS seq FROM calls_text WHERE calls_text MATCH :grams",
+        names_counted="SELECT COUNT(*) FROM (SELECT rowid FROM calls_text WHERE calls_text MATCH :grams LIMIT :limit)",
+        in_texts=f"""
+SELECT jobs.seq FROM (SELECT rowid FROM documents_text WHERE documents_text MATCH :term
+    ORDER BY rowid DESC LIMIT {LATEST_TEXTS}) AS hits
+CROSS JOIN documents CROSS JOIN jobs
+WHERE documents.id = hits.rowid AND documents.superseded_at IS NULL AND jobs.id = documents.job_id
+UNION ALL
+SELECT jobs.seq FROM (SELECT rowid FROM summaries_text WHERE summaries_text MATCH :term
+    ORDER BY rowid DESC LIMIT {LATEST_TEXTS}) AS hits
+CROSS JOIN summaries CROSS JOIN jobs
+WHERE summaries.id = hits.rowid AND summaries.superseded_at IS NULL AND jobs.id = summaries.job_id""",
         prefix="{}*",
         quote='"',
+        grams=lambda grams: " AND ".join('"' + gram.replace('"', '""') + '"' for gram in sorted(grams)),
     )
 
     def __init__(self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:

@@ -248,7 +248,7 @@ async def test_whole_jobs_per_second(tmp_path: Path, synchronous: str) -> None:
                 await freed.wait()
                 freed = anyio.Event()
         wall, cpu = perf_counter() - began, process_time() - cpu
-        done = await store.jobs(JobFilter(statuses=(Status.COMPLETED,)), limit=JOBS + 1)
+        done = await store.page(JobFilter(statuses=(Status.COMPLETED,)), limit=JOBS + 1)
 
     assert len(done) == JOBS
     print(f"\n{synchronous}: {JOBS / wall:.0f} whole jobs/s, {cpu / JOBS * 1000:.1f} CPU-ms a job")  # noqa: T201

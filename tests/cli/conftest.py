@@ -152,7 +152,7 @@ class Machine:
 
     async def _jobs(self) -> list[dict[str, Any]]:
         async with open_store(self.data / "focusflow.db", bus=Bus()) as store:
-            return [job_json(row) for row in await store.jobs(JobFilter(), limit=1_000)]
+            return [job_json(row) for row in await store.page(JobFilter(), limit=1_000)]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the database itself."""

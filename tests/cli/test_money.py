@@ -288,7 +288,7 @@ def test_a_folder_of_old_recordings_costs_nothing_until_somebody_says_so(call: C
     for day in (1, 2, 3):
         name = f"2026-03-0{day} 10-20-00 (phone) Ann Lee (+44 7700 900129) ↙.m4a"
         (folder / name).write_bytes(bytes([day]) * 480_000)  # two minutes
-    here = (*PRICED, "--data-dir", str(tmp_path / "fresh"), "--set", "source=folder")
+    fresh = (*PRICED, "--data-dir", str(tmp_path / "fresh"), "--set", "source=folder")
     here = (
         *fresh,
         "--set",

@@ -262,7 +262,7 @@ class Product:
 
     async def deliver_in_due_time(self) -> None:
         """Let the waits of all sinks end by themselves, and let them be tried again."""
-        rows = await self.works.store.jobs(JobFilter(), limit=1_000)
+        rows = await self.works.store.page(JobFilter(), limit=1_000)
         waits = [delivery.next_attempt_at for row in rows for delivery in row.deliveries if delivery.next_attempt_at]
         self.clock.at = max([self.clock.at, *(wait - self.clock.skew for wait in waits)])
         await self.works.supervisor.delivery_loop.turn()
@@ -276,7 +276,7 @@ class Product:
 
     async def jobs(self) -> dict[str, Job]:
         """Every call, by the id of its recording."""
-        return {row.job.file_id: row.job for row in await self.works.store.jobs(JobFilter(), limit=1_000)}
+        return {row.job.file_id: row.job for row in await self.works.store.page(JobFilter(), limit=1_000)}
 
     async def detail(self, job_id: JobId) -> JobDetail:
         detail = await self.works.store.detail(job_id)

@@ -48,14 +48,14 @@ async def test_an_idle_look_at_known_calls_is_one_request_and_leaves_no_trace(
 async def test_a_long_recording_is_never_in_memory_as_a_whole(world: OpenWorld) -> None:
     """From Drive to the transcriber in pieces: 60 MB pass through, and a tenth of it is held at most; nothing is left."""
     async with world() as w, w.opened() as product:
-        w.call(script="pocket-dial")
+        w.call(script="spanish-order")
         await product.look_and_process()  # imports and connections are not what is weighed
         files = w.sandbox.drive.files
         file_id = files.add_file("2026-11-23 07-00-00 (phone) Long Talker ↙.amr", size=60 * MEGABYTE)
         recording = files.find(file_id)
         assert recording is not None
         assert recording.md5 is not None
-        w.sandbox.assemblyai.register_audio(recording.md5, "pocket-dial")
+        w.sandbox.assemblyai.register_audio(recording.md5, "spanish-order")
         await product.look()
         tracemalloc.start()
         try:
@@ -76,13 +76,13 @@ async def test_a_list_of_calls_carries_no_word_of_what_was_said(world: OpenWorld
         said = SCRIPTS["clinic-appointment"].utterances[0].text
         detail = await product.detail(job.id)
         assert said in repr(detail.documents)
-        assert said not in repr(await product.works.store.jobs(JobFilter(), limit=10))
+        assert said not in repr(await product.works.store.page(JobFilter(), limit=10))
 
 
 async def test_by_default_the_call_that_waited_longest_is_next(world: OpenWorld) -> None:
     """No old call starves: with room for one at a time, they are begun in the order in which people called."""
     async with world() as w, w.opened(auto__concurrency=1) as product:
-        calls = [w.call(script="pocket-dial") for _ in range(3)]
+        calls = [w.call(script="spanish-order") for _ in range(3)]
         jobs = await product.look_and_process()
         details = [await product.detail(jobs[file_id].id) for file_id in calls]
         begun = [detail.attempts[0].id for detail in details]

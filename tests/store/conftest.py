@@ -297,7 +297,7 @@ class World:
 
     async def statuses(self) -> dict[JobId, Status]:
         """Return every job's status."""
-        return {JobId(row.job.id): row.job.status for row in await self.store.jobs(JobFilter(), limit=10_000)}
+        return {JobId(row.job.id): row.job.status for row in await self.store.page(JobFilter(), limit=10_000)}
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "take_due_deliveries": lambda w, c: w.store.take_due_deliveries(limit=5, now=w.now, again_at=w.now),
     "log": lambda w, c: w.store.log(c.job.id, "info", "x", now=w.now),
     "stats": lambda w, c: w.store.stats(now=w.now, day_start=w.now, month_start=w.now),
-    "jobs": lambda w, c: w.store.jobs(JobFilter(search="ann"), limit=5),
+    "jobs": lambda w, c: w.store.page(JobFilter(search="ann"), limit=5),
     "find": lambda w, c: w.store.find("a"),
     "detail": lambda w, c: w.store.detail(c.job.id),
     "control": lambda w, c: w.store.control(),

@@ -9,7 +9,7 @@ import pytest
 
 from focusflow.domain.jobs import JobId, Outcome, SkippedBy, Status, Step
 from focusflow.events import ControlChanged, JobChanged
-from focusflow.ports import ControlState, Delivery, JobFilter
+from focusflow.ports import ControlState, Delivery
 
 if TYPE_CHECKING:
     from tests.store.conftest import World
@@ -18,71 +18,7 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
-async def ids(world: World, **filter: object) -> list[JobId]:
-    """Return a list's ids."""
-    rows = await world.store.jobs(JobFilter(**filter), limit=50)  # type: ignore[arg-type]  # a builder
-    return [row.job.id for row in rows]
-
-
-# ---------------------------------------------------------------------------------------------------------------- lists
-
-
-async def test_pages_follow_one_another_without_gap_or_repeat(world: World) -> None:
-    """Newest first; a page starts after the row that the last one ended with, in any mix of statuses."""
-    for _ in range(4):
-        await world.absorb(*(world.arrival() for _ in range(3)))
-        world.later(MINUTE)
-    await world.claim(2)
-    every = await ids(world)
-    assert len(every) == 12
-    for statuses in ((), (Status.DISCOVERED, Status.TRANSCRIBING), (Status.DISCOVERED,)):
-        expected = await ids(world, statuses=statuses)
-        walked: list[JobId] = []
-        before = None
-        while page := await world.store.jobs(JobFilter(statuses=statuses), limit=5, before=before):
-            walked += [row.job.id for row in page]
-            before = (page[-1].job.discovered_at, page[-1].job.id)
-        assert walked == expected
-        assert len(walked) == (10 if statuses == (Status.DISCOVERED,) else 12)
-
-
-async def test_a_list_shows_how_far_the_sinks_are(world: World) -> None:
-    """Each row with its deliveries, by name of the sink."""
-    job_id = await world.completed(Delivery(sink="obsidian", ref="b"), Delivery(sink="notion", error="down"))
-    other = await world.add()
-    rows = {row.job.id: row.deliveries for row in await world.store.jobs(JobFilter(), limit=5)}
-    assert [delivery.sink for delivery in rows[job_id]] == ["notion", "obsidian"]
-    assert rows[other] == ()
-
-
-async def test_every_word_of_a_search_must_be_found_somewhere(world: World) -> None:
-    """In name, number, file name, transcript or summary; in any script and case; the start of a word is enough."""
-    claim = await world.claimed(contact_name="Zoë Ömer", contact_number="+61 400 123 456")
-    await world.transcribe(claim, text="the plumber comes on Tuesday")
-    await world.summarize(claim, markdown="# Invoice: 100% paid_up")
-    other = await world.add(contact_name="Иван", contact_number=None)
-    for search in ("ZOË", "ömer", "123 456", "61400123", "plumb", "TUESDAY zoë", "invoice tues", claim.job.file_name):
-        assert await ids(world, search=search) == [claim.job.id], search
-    assert await ids(world, search="иван") == [other]
-    assert await ids(world, search="zoë иван") == []
-    for search in ("lumber", "100%zo", "a_a", "%", "_", "!", '"', "'", "\\", "* OR", "zoë)", "-", ":*", "\0"):
-        found = await ids(world, search=search)
-        assert found in ([], [claim.job.id], [claim.job.id, other], [other, claim.job.id]), search
-    assert await ids(world, search="%zo") == []
-    assert await ids(world, search="zoë", statuses=(Status.COMPLETED,)) == []
-    assert len(await ids(world, search="  ")) == 2
-
-
-async def test_a_search_knows_only_what_stands_now(world: World) -> None:
-    """An older version of a summary or transcript does not answer any more."""
-    job_id = await world.completed()
-    assert await ids(world, search="hello") == [job_id]
-    await world.store.process([job_id], from_step=Step.TRANSCRIBE, now=world.now)
-    assert await ids(world, search="hello") == []
-    (claim,) = await world.claim()
-    await world.transcribe(claim, text="goodbye")
-    assert await ids(world, search="goodbye") == [job_id]
-    assert await ids(world, search="hello") == []
+# -------------------------------------------------------------------------------------------------------------- looking
 
 
 async def test_a_beginning_of_an_id_finds_the_job(world: World) -> None:

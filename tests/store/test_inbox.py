@@ -114,7 +114,7 @@ async def test_what_a_sidecar_says_ends_the_wait(world: World) -> None:
     assert (job.duration_seconds, job.direction, job.contact_number) == (60.0, Direction.OUTGOING, "+49 30 123")
     assert (job.hold_kind, job.next_attempt_at, job.estimate_micros) == (None, None, 500)
     assert len(await world.claim()) == 1
-    found = await world.store.jobs(_search("4930123"), limit=5)
+    found = await world.store.page(_search("4930123"), limit=5)
     assert [row.job.id for row in found] == [job_id]
 
 
@@ -323,7 +323,7 @@ async def test_a_renamed_recording_is_understood_anew(world: World) -> None:
     await world.absorb(world.arrival(same, contact_name="Bea", call_type=None))
     job = await world.job(job_id)
     assert (job.file_name, job.contact_name, job.call_type) == ("Bea.m4a", "Bea", "phone")
-    assert [row.job.id for row in await world.store.jobs(_search("bea"), limit=5)] == [job_id]
+    assert [row.job.id for row in await world.store.page(_search("bea"), limit=5)] == [job_id]
 
 
 async def test_a_name_that_is_understood_at_last_comes_back(world: World) -> None:

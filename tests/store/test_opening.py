@@ -182,7 +182,7 @@ async def _used(path: Path) -> None:
     """Read and write all over the database."""
     async with open_store(path, bus=Bus()) as store:
         await store.verify_counts()
-        await store.jobs(JobFilter(search="x"), limit=5)
+        await store.page(JobFilter(search="x"), limit=5)
         await store.pause(now=NOON)
 
 
@@ -196,7 +196,7 @@ async def test_another_writer_is_waited_for_and_then_named(tmp_path: Path) -> No
             with pytest.raises(StoreBusy, match=r"keeps .* locked"):
                 await store.pause(now=NOON)
             assert (await store.control()).paused
-            await store.jobs(JobFilter(), limit=1)
+            await store.page(JobFilter(), limit=1)
             other.execute("ROLLBACK")
             await store.resume(now=NOON)
 

@@ -115,7 +115,7 @@ async def test_the_days_money_is_not_exceeded(world: World) -> None:
     tomorrow = world.now + 12 * HOUR
     assert len(await world.claim(9, day_max_micros=25_000, day_end=tomorrow)) == 2
     assert await world.claim(9, day_max_micros=25_000, day_end=tomorrow) == []
-    (row,) = await world.store.jobs(JobFilter(held_only=True), limit=9)
+    (row,) = await world.store.page(JobFilter(held_only=True), limit=9)
     assert row.job.hold_kind == HoldKind.BUDGET
     assert row.job.hold_reason == (
         "Over budget: $0.0050 of this day's $0.0250 is left, and this call would cost about $0.0100. "
@@ -136,8 +136,8 @@ async def test_a_cheaper_call_goes_before_one_that_does_not_fit(world: World) ->
     first = await world.claim(1, day_max_micros=50_000)
     second = await world.claim(1, day_max_micros=50_000, newest_first=True)
     assert {first[0].job.id, second[0].job.id} == set(cheap)
-    assert len(await world.store.jobs(JobFilter(held_only=True), limit=9)) == 2
-    (row, _) = await world.store.jobs(JobFilter(held_only=True), limit=9)
+    assert len(await world.store.page(JobFilter(held_only=True), limit=9)) == 2
+    (row, _) = await world.store.page(JobFilter(held_only=True), limit=9)
     assert row.job.next_attempt_at == world.limits().day_start + DAY
 
 

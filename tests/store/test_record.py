@@ -281,7 +281,7 @@ async def test_a_held_job_waits_with_its_reason(world: World) -> None:
     assert (job.status, job.hold_kind, job.hold_reason) == (Status.DISCOVERED, "credit", "No credit left.")
     assert (detail.attempts[0].outcome, detail.attempts[0].error) == (Outcome.HELD, "No credit left.")
     assert await world.claim() == []
-    assert [row.job.id for row in await world.store.jobs(JobFilter(held_only=True), limit=5)] == [job.id]
+    assert [row.job.id for row in await world.store.page(JobFilter(held_only=True), limit=5)] == [job.id]
     world.later(MINUTE)
     (again,) = await world.claim()
     assert (again.job.hold_kind, again.job.hold_reason, again.job.next_attempt_at) == (None, None, None)

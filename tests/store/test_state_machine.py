@@ -171,7 +171,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _learn_holds(self) -> None:
         """What the budget held back is the store's decision: take it over, and check that it is one."""
-        for row in self.run(self.store.jobs(JobFilter(held_only=True), limit=1_000)):
+        for row in self.run(self.store.page(JobFilter(held_only=True), limit=1_000)):
             model = self.model[row.job.id]
             if row.job.hold_kind == HoldKind.BUDGET:
                 assert model.status is Status.DISCOVERED
@@ -380,7 +380,7 @@ class StoreMachine(RuleBasedStateMachine):
     def the_store_is_as_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        rows = self.run(self.store.jobs(JobFilter(), limit=10_000))
+        rows = self.run(self.store.page(JobFilter(), limit=10_000))
         assert {row.job.id: row.job.status for row in rows} == {job_id: m.status for job_id, m in self.model.items()}
         for row in rows:
             model = self.model[row.job.id]

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from focusflow.domain.jobs import Status
+from focusflow.domain.jobs import WORKING, Status
 from focusflow.events import Bus
+from focusflow.ports import Order
 from focusflow.store import open_store
 from focusflow.store.database import Query, TextSearch
 from focusflow.store.postgres import PostgresDatabase
 from focusflow.store.postgres import translate as for_postgres
-from focusflow.store.sql import control, costs, inbox, jobs, ledger, plan, queue, record
+from focusflow.store.sql import calls, control, costs, inbox, jobs, ledger, plan, queue, record
 from focusflow.store.sqlite import SqliteDatabase
 from focusflow.store.sqlite import translate as for_sqlite
 
@@ -27,19 +28,52 @@ if TYPE_CHECKING:
 
 NAMED: dict[str, Query] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": query
-    for module in (control, costs, inbox, jobs, ledger, plan, queue, record)
+    for module in (calls, control, costs, inbox, jobs, ledger, plan, queue, record)
     for name, query in vars(module).items()
     if isinstance(query, Query)
 }
 TEMPORARY = [inbox.STAGE_ARRIVALS, inbox.STAGE_SIDECARS, inbox.STAGE_VERDICTS]
 
 
-def pages(search: TextSearch) -> Iterator[Query]:
+PLACES = [(None, False), ("x", False), (None, True)]
+"""No place, one with a value, one without: (key, in the calls without a value)."""
+
+
+def lists(search: TextSearch) -> Iterator[Query]:
     """Every shape of a list."""
-    statuses: list[list[Status]] = [[], [Status.FAILED], list(Status)]
-    for some, before, held, words in itertools.product(statuses, (False, True), (False, True), (0, 1, 2)):
-        in_texts = f"{search.in_transcripts} UNION ALL {search.in_summaries}"
-        yield control.page(some, before=before, held=held, words=words, in_texts=in_texts)
+    shelves = [
+        calls.Shelves(resting=("held",), working=()),
+        calls.Shelves(resting=("held", "discovered", "completed", "failed", "skipped"), working=WORKING),
+    ]
+    for order, some, nulls_first, (key, in_nulls), words in itertools.product(
+        Order, shelves, (False, True), PLACES, (0, 1, 2)
+    ):
+        walk = calls.Walk(
+            order=order,
+            descending=nulls_first,
+            nulls_first=nulls_first,
+            begun=key is not None or in_nulls,
+            in_nulls=in_nulls,
+        )
+        asked = wanted(search, words)
+        for stretch in walk.stretches():
+            yield calls.merged(walk, stretch, some, asked)
+        if words:
+            yield calls.sorted_candidates(walk, some, asked)
+            yield calls.counted_candidates(some, asked)
+            yield calls.counted_on_shelves(some, asked)
+            yield calls.counted_names(some, asked, search.in_names)
+    yield Query(search.names_counted)
+
+
+def wanted(search: TextSearch, words: int) -> calls.Words:
+    """What a search of so many words asks, the first of them in names alone."""
+    in_texts = range(1, words)
+    return calls.Words(
+        conditions=tuple(calls.has_word(n, beginning=n == 0, in_texts=n in in_texts) for n in range(words)),
+        texts=tuple(f"texts_{n} AS MATERIALIZED ({search.in_texts.replace(':term', f':term_{n}')})" for n in in_texts),
+        found=" UNION ".join([search.in_names, *(f"SELECT seq FROM texts_{n}" for n in in_texts)]),
+    )
 
 
 def by_time() -> list[Query]:
@@ -55,7 +89,7 @@ def test_there_are_statements_to_check() -> None:
 async def test_sqlite_understands_every_statement(tmp_path: Path) -> None:
     """Each is prepared against the real schema: a misspelt column is found here."""
     with sqlite(await _created(tmp_path)) as connection:
-        for query in [*NAMED.values(), *by_time(), *pages(SqliteDatabase.text_search)]:
+        for query in [*NAMED.values(), *by_time(), *lists(SqliteDatabase.text_search)]:
             explain(connection, query, "EXPLAIN")
 
 
@@ -66,7 +100,7 @@ async def test_postgres_understands_every_statement(postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         for query in TEMPORARY:
             connection.execute(query.sql.encode())
-        for query in [*NAMED.values(), *by_time(), *pages(PostgresDatabase.text_search)]:
+        for query in [*NAMED.values(), *by_time(), *lists(PostgresDatabase.text_search)]:
             if "CREATE TEMPORARY" in query.sql:
                 continue
             connection.execute(f"PREPARE checked AS {numbered(query)}".encode())
@@ -91,12 +125,12 @@ EXPECTED = {
     "queue.RESCUE": "SEARCH jobs USING INDEX jobs_leased",
     "queue.REQUEUE_DUE": "SEARCH jobs USING INDEX jobs_retried",
     "queue.HEARTBEAT": "SEARCH jobs USING INDEX sqlite_autoindex_jobs_1 (id=?)",
-    "control.HELD": "SEARCH jobs USING INDEX jobs_held",
+    "calls.CHANGED": "SEARCH jobs USING INDEX calls_changed",
     "control.WAITING": "SEARCH jobs USING INDEX jobs_waiting",
     "control.CLAIMED_SINCE": "SEARCH jobs USING COVERING INDEX jobs_claimed",
     "control.SPENDING": "SEARCH charges USING COVERING INDEX charges_by_time",
     "control.AVERAGE_SECONDS": "SEARCH attempts USING INDEX attempts_done",
-    "control.RETRY": "SEARCH jobs USING INDEX jobs_by_shelf",
+    "control.RETRY": "SEARCH jobs USING INDEX calls_by_",
     "control.RETRY_DELIVERIES": "SCAN deliveries USING INDEX deliveries_failed",
     "record.TAKE_DUE_DELIVERIES": "SEARCH deliveries USING INDEX deliveries_due",
     "inbox.UNMEASURED": "SCAN jobs USING INDEX jobs_unmeasured",
@@ -132,29 +166,31 @@ def test_no_statement_walks_through_a_whole_table(empty: sqlite3.Connection, nam
 
 GROWING = (
     r"SCAN (jobs|mine|other|twin|gone|waiting|charges|attempts|deliveries|documents|summaries|job_events|sidecars)"
-    r"( USING (COVERING )?INDEX (jobs_by_|jobs_claimed|jobs_same|sqlite_auto|charges_|attempts_|job_events_)|$)"
+    r"( USING (COVERING )?INDEX (calls_|jobs_claimed|jobs_same|sqlite_auto|charges_|attempts_|job_events_)|$)"
 )
 
 
-@pytest.mark.parametrize(
-    ("statuses", "held", "index"),
-    [
-        ((), False, "jobs_by_time"),
-        ((Status.FAILED,), False, "jobs_by_shelf"),
-        ((Status.FAILED, Status.COMPLETED), False, "jobs_by_shelf"),
-        ((), True, "jobs_held"),
-    ],
-)
-@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(("key", "in_nulls"), PLACES)
 def test_any_page_of_a_list_is_read_from_its_index(
-    empty: sqlite3.Connection, statuses: tuple[Status, ...], held: bool, index: str, before: bool
+    empty: sqlite3.Connection, order: Order, descending: bool, key: str | None, in_nulls: bool
 ) -> None:
-    """The first page and the last cost the same: keys from an index in its order, then those rows."""
-    steps = explain(empty, control.page(statuses, before=before, held=held, words=0, in_texts=""), "EXPLAIN QUERY PLAN")
-    reads = [step for step in steps if " jobs " in step]
-    assert len(reads) == max(len(statuses), 1) + 1
-    assert all(f"INDEX {index}" in step for step in reads[:-1])
-    assert "(id=?)" in reads[-1]
+    """The first page and the last cost the same: keys from each shelf in the index's order, then those rows."""
+    walk = calls.Walk(
+        order=order, descending=descending, nulls_first=False, begun=key is not None or in_nulls, in_nulls=in_nulls
+    )
+    shelves = calls.Shelves(resting=("held", "completed"), working=(Status.SYNCING,))
+    for stretch, words in itertools.product(walk.stretches(), (0, 1)):
+        query = calls.merged(walk, stretch, shelves, wanted(SqliteDatabase.text_search, words))
+        steps = explain(empty, query, "EXPLAIN QUERY PLAN")
+        reads = [step for step in steps if " jobs " in step]
+        assert len(reads) == 4
+        assert sum(f"USING INDEX calls_by_{order} (shelf=? AND {calls.KEY[order]}" in step for step in reads) == 2
+        assert sum("INDEX jobs_leased" in step for step in reads) == 1
+        assert "(id=?)" in reads[-1]
+        # each shelf is read in its order, and only as far as the page goes: but for the few leased, only the page is sorted
+        assert all("USE TEMP" not in steps[n + 1] for n, step in enumerate(steps) if "calls_by_" in step), steps
 
 
 def explain(connection: sqlite3.Connection, query: Query, how: str) -> list[str]:

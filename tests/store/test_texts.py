@@ -85,7 +85,7 @@ async def test_an_earlier_version_comes_into_force_and_to_the_sinks(world: World
     assert after.charges == before.charges
     assert JobChanged(job_id=job_id, status=Status.COMPLETED) in world.events()
     assert await due(world) == [job_id]
-    found = await world.store.jobs(JobFilter(search="chairs"), limit=10)
+    found = await world.store.page(JobFilter(search="chairs"), limit=10)
     assert [row.job.id for row in found] == [job_id]
 
 
@@ -123,7 +123,7 @@ async def test_renamed_speakers_are_renamed_everywhere(world: World) -> None:
     assert (first.summary.markdown, first.current) == ("Ann asks Speaker B for 3 chairs.", False)
     assert await due(world) == [job_id]
     assert "Speakers renamed: A is Ann Miller, B is Bob." in [line.message for line in detail.events]
-    found = await world.store.jobs(JobFilter(search="Miller Bob"), limit=10)
+    found = await world.store.page(JobFilter(search="Miller Bob"), limit=10)
     assert [row.job.id for row in found] == [job_id]
 
 

@@ -317,7 +317,7 @@ class House:
 
     async def jobs(self) -> dict[str, Job]:
         """Return every job by its file's id."""
-        return {row.job.file_id: row.job for row in await self.store.jobs(JobFilter(), limit=10_000)}
+        return {row.job.file_id: row.job for row in await self.store.page(JobFilter(), limit=10_000)}
 
     async def statuses(self) -> dict[str, Status]:
         return {file_id: job.status for file_id, job in (await self.jobs()).items()}

@@ -22,7 +22,7 @@ async def calls(house: Any) -> dict[str, Any]:
     """The jobs by their contact."""
     from focusflow.ports import JobFilter
 
-    return {row.job.contact_name: row.job for row in await house.store.jobs(JobFilter(), limit=100)}
+    return {row.job.contact_name: row.job for row in await house.store.page(JobFilter(), limit=100)}
 
 
 async def test_a_rule_skips_lets_in_and_exempts(make_house: MakeHouse) -> None:

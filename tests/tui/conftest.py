@@ -420,6 +420,11 @@ class FakeDesk:
         await self._asked()
         return [self.calls[job_id] for job_id in job_ids if job_id in self.calls]
 
+    async def changed_since(self, at: datetime, *, limit: int = 1_000) -> Sequence[tuple[JobId, datetime]]:
+        await self._asked()
+        changed = sorted((row.job.updated_at, row.job.id) for row in self.calls.values() if row.job.updated_at >= at)
+        return [(JobId(job_id), when) for when, job_id in changed[:limit]]
+
     # --------------------------------------------------------------------------------------------------------- money
 
     async def purse(self, budgets: Budgets, *, now: datetime) -> Purse:

@@ -1,40 +1,8 @@
 """What do the screen and the command line read and ask for?"""
 
-from collections.abc import Sequence
-
 from focusflow.domain.jobs import Mover, Status, sources_of
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import COLUMNS, FORGET_TROUBLE, RELEASE_CLAIM, SHELF, listed, movable
-
-# ------------------------------------------------------------------------------------------------------------ lists
-
-_PAGE = """
-SELECT id, discovered_at FROM jobs WHERE {conditions} ORDER BY discovered_at DESC, id DESC LIMIT :limit
-"""
-_BEFORE = "(discovered_at, id) < (CAST(:before_at AS BIGINT), CAST(:before_id AS TEXT))"
-
-
-def page(statuses: Sequence[Status], *, before: bool, held: bool, words: int, in_texts: str) -> Query:
-    """Return the query for one page of ids, newest first, in a shape that an index answers whatever the size.
-
-    *in_texts* selects the ids of jobs whose texts match `:term_{n}`; word *n* is found there, or in names and numbers.
-    """
-    conditions = [_BEFORE] if before else []
-    if held:
-        conditions.append("status = 'discovered' AND hold_kind IS NOT NULL")
-    conditions += [
-        f"(haystack LIKE :needle_{n} ESCAPE '!' OR id IN ({in_texts.replace(':term', f':term_{n}')}))"
-        for n in range(words)
-    ]
-    keys = [_PAGE.format(conditions=" AND ".join(conditions) or "TRUE")]
-    if statuses:  # each status's own page from its own index, then the newest of those
-        keys = [_PAGE.format(conditions=" AND ".join([f"{SHELF} = '{status}'", *conditions])) for status in statuses]
-    union = " UNION ALL ".join(f"SELECT * FROM ({one}) AS page_{n}" for n, one in enumerate(keys))
-    return Query(f"""
-WITH page AS MATERIALIZED (SELECT id FROM ({union}) AS pages ORDER BY discovered_at DESC, id DESC LIMIT :limit)
-SELECT {COLUMNS} FROM page CROSS JOIN jobs WHERE jobs.id = page.id ORDER BY jobs.discovered_at DESC, jobs.id DESC
-""")
-
+from focusflow.store.sql.jobs import FORGET_TROUBLE, RELEASE_CLAIM, listed, movable
 
 FIND = Query("SELECT id FROM jobs WHERE id >= :prefix AND id < :end ORDER BY id LIMIT :limit")
 
@@ -55,10 +23,7 @@ SELECT id, job_id, at, level, step, message FROM job_events WHERE job_id = :id O
 
 COUNTS = Query("SELECT status, step, CAST(SUM(n) AS BIGINT) FROM job_counts GROUP BY status, step")
 
-TRUE_COUNTS = Query("SELECT status, COALESCE(error_step, ''), COUNT(*) FROM jobs GROUP BY 1, 2")
-
-# the day of discovery is named for SQLite, which else would not see the index made for this
-HELD = Query("SELECT COUNT(*) FROM jobs WHERE status = 'discovered' AND hold_kind IS NOT NULL AND discovered_at > 0")
+TRUE_COUNTS = Query("SELECT COALESCE(shelf, status), COALESCE(error_step, ''), COUNT(*) FROM jobs GROUP BY 1, 2")
 
 WAITING = Query("SELECT COUNT(*) FROM jobs WHERE status = 'discovered' AND next_attempt_at > :now")
 
@@ -139,7 +104,7 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND superseded_at IS NULL
 
 RETRY = Query(f"""
 UPDATE jobs SET status = 'discovered', updated_at = :now, {FORGET_TROUBLE}
-WHERE {SHELF} = 'failed' AND status IN {_BY_USER} AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}) RETURNING id, status
+WHERE shelf = 'failed' AND status IN {_BY_USER} AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}) RETURNING id, status
 """)
 
 RETRY_DELIVERIES = Query("""

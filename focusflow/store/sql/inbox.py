@@ -14,7 +14,7 @@ STAGE_ARRIVALS = Query("""
 CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     n BIGINT, file_id TEXT PRIMARY KEY, new_id TEXT, name TEXT, size BIGINT, md5 TEXT, parent_id TEXT, web_url TEXT,
     modified_at BIGINT, pair_key TEXT, haystack TEXT, recorder TEXT, contact_name TEXT, contact_number TEXT,
-    direction TEXT, call_type TEXT, call_at BIGINT, skip_reason TEXT, skipped_by TEXT, duration_seconds DOUBLE PRECISION,
+    contact_key TEXT, direction TEXT, call_type TEXT, call_at BIGINT, skip_reason TEXT, skipped_by TEXT, duration_seconds DOUBLE PRECISION,
     duration_source TEXT, transcribe_micros BIGINT, summarize_micros BIGINT, hold_until BIGINT,
     job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER,
     is_allowed INTEGER, finished INTEGER)
@@ -29,11 +29,11 @@ CLEAR_VERDICTS = Query("DELETE FROM verdicts")
 
 ARRIVE = Query("""
 INSERT INTO arriving (n, file_id, new_id, name, size, md5, parent_id, web_url, modified_at, pair_key, haystack, recorder,
-    contact_name, contact_number, direction, call_type, call_at, skip_reason, skipped_by, duration_seconds,
+    contact_name, contact_number, contact_key, direction, call_type, call_at, skip_reason, skipped_by, duration_seconds,
     duration_source, transcribe_micros, summarize_micros, hold_until, is_new, replaced, renamed, touched, is_back, is_allowed,
     finished)
 VALUES (:n, :file_id, :new_id, :name, :size, :md5, :parent_id, :web_url, :modified_at, :pair_key, :haystack, :recorder,
-    :contact_name, :contact_number, :direction, :call_type, :call_at, :skip_reason, :skipped_by, :duration_seconds,
+    :contact_name, :contact_number, :contact_key, :direction, :call_type, :call_at, :skip_reason, :skipped_by, :duration_seconds,
     :duration_source, :transcribe_micros, :summarize_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0)
 """)
 ARRIVE_SIDECAR = Query("INSERT INTO arriving_sidecars (file_id, pair_key) VALUES (:file_id, :pair_key)")
@@ -97,11 +97,11 @@ AND gdrive_json_id IN (SELECT value FROM json_each(:gone))
 
 ADD_NEW = Query("""
 INSERT INTO jobs (id, status, source, gdrive_file_id, gdrive_file_name, gdrive_file_size, file_md5, parent_id, web_url,
-    file_modified_at, recorder, contact_name, contact_number, call_direction, call_type, call_timestamp,
+    file_modified_at, recorder, contact_name, contact_number, contact_key, call_direction, call_type, call_timestamp,
     duration_seconds, duration_source, skip_reason, skipped_by, hold_kind, hold_reason, next_attempt_at,
     transcribe_micros, summarize_micros, discovered_at, updated_at, pair_key, haystack)
 SELECT new_id, CASE WHEN skip_reason IS NULL THEN 'discovered' ELSE 'skipped' END, CAST(:source AS TEXT), file_id, name,
-    size, md5, parent_id, web_url, modified_at, recorder, contact_name, contact_number, direction, call_type, call_at,
+    size, md5, parent_id, web_url, modified_at, recorder, contact_name, contact_number, contact_key, direction, call_type, call_at,
     duration_seconds, duration_source, skip_reason, CASE WHEN skip_reason IS NOT NULL THEN COALESCE(skipped_by, 'rule') END,
     CASE WHEN hold_until IS NOT NULL AND skip_reason IS NULL THEN 'sidecar' END,
     CASE WHEN hold_until IS NOT NULL AND skip_reason IS NULL THEN CAST(:sidecar_wait AS TEXT) END,
@@ -133,6 +133,8 @@ UPDATE jobs SET updated_at = :now, gdrive_file_name = a.name, parent_id = a.pare
     contact_name = CASE WHEN a.renamed = 1 THEN COALESCE(a.contact_name, jobs.contact_name) ELSE jobs.contact_name END,
     contact_number = CASE WHEN a.renamed = 1 THEN COALESCE(a.contact_number, jobs.contact_number)
         ELSE jobs.contact_number END,
+    contact_key = CASE WHEN a.renamed = 1 AND (a.contact_name IS NOT NULL OR jobs.contact_name IS NULL)
+        THEN COALESCE(a.contact_key, jobs.contact_key) ELSE jobs.contact_key END,
     call_direction = CASE WHEN a.renamed = 1 THEN COALESCE(a.direction, jobs.call_direction)
         ELSE jobs.call_direction END,
     call_type = CASE WHEN a.renamed = 1 THEN COALESCE(a.call_type, jobs.call_type) ELSE jobs.call_type END,
@@ -252,7 +254,8 @@ ORDER BY discovered_at, id LIMIT :limit
 MEASURED = Query(f"""
 UPDATE jobs SET duration_seconds = :duration_seconds, duration_source = :duration_source, updated_at = :now,
     call_direction = COALESCE(:direction, call_direction), contact_number = COALESCE(:contact_number, contact_number),
-    haystack = haystack || ' ' || COALESCE(:needle, ''), transcribe_micros = CAST(:transcribe_micros AS BIGINT),
+    contact_key = CASE WHEN contact_name IS NULL THEN COALESCE(:contact_key, contact_key) ELSE contact_key END,
+    haystack = haystack || :needle, transcribe_micros = CAST(:transcribe_micros AS BIGINT),
     summarize_micros = CAST(:summarize_micros AS BIGINT), budget_exempt = COALESCE(:budget_exempt, budget_exempt),
     hold_reason = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE hold_reason END,
     next_attempt_at = CASE WHEN hold_kind = 'sidecar' THEN NULL ELSE next_attempt_at END,
