@@ -88,6 +88,8 @@ async def host(settings: Settings, purpose: Purpose) -> None:
         group.cancel_scope.cancel()
     if house.mistake is not None:
         raise house.mistake
+    if purpose.first_start:
+        say(purpose.first_start)
     if house.code is not Exit.DONE:
         raise Finished(house.code)
 

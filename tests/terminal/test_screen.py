@@ -1,0 +1,176 @@
+"""Does the screen open where it can, say what is missing where it cannot, and leave nothing behind however it ends?"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.terminal.conftest import OpenTerminal, Terminal
+
+ALTERNATE_OFF = b"\x1b[?1049l"
+AT_WORK = re.compile(r"(transcribing|summarizing) [1-9]")
+
+
+def at_work(text: str) -> bool:
+    return AT_WORK.search(text) is not None
+
+
+def rows(database: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def demo(open_terminal: OpenTerminal, *arguments: str, **more: int) -> Terminal:
+    return open_terminal("-m", "focusflow", "demo", *arguments, **more)
+
+
+def nothing_is_held(kept: Path) -> bool:
+    """No lease, no instance, no reservation of a call that rests: the next start has nothing to mend."""
+    database = kept / "focusflow.db"
+    return rows(database, "SELECT id FROM jobs WHERE claimed_by IS NOT NULL") == [] and (
+        rows(database, "SELECT * FROM instances") == []
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_restores_the_terminal_and_hands_the_calls_back(
+    open_terminal: OpenTerminal, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """In the middle of the work; the exit code says which it was."""
+    terminal = demo(open_terminal, "--keep", str(tmp_path / "kept"))
+    terminal.until(at_work)
+    terminal.signal(number)
+
+    assert terminal.ended() == code
+    assert ALTERNATE_OFF in terminal.received
+    assert terminal.modes == terminal.modes_before
+    assert b"Traceback" not in terminal.received
+    assert nothing_is_held(tmp_path / "kept")
+
+
+def test_a_window_that_is_closed_ends_the_work_cleanly(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """As when a tmux pane is killed: no process, no lease, no traceback anywhere."""
+    terminal = demo(open_terminal, "--keep", str(tmp_path / "kept"))
+    terminal.until(at_work)
+    terminal.hang_up()
+
+    assert terminal.ended() in (129, 1)
+    assert nothing_is_held(tmp_path / "kept")
+    assert '"critical"' not in (tmp_path / "kept" / "focusflow.log").read_text(encoding="utf-8")
+
+
+def test_a_demo_that_is_left_leaves_no_file(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """Quit by key, at once handed back; what came of it and where to look next stays on the terminal."""
+    terminal = demo(open_terminal)
+    terminal.until(at_work)
+    terminal.press("q")
+    terminal.until(lambda text: "Quit?" in text or "emulated Notion" in text)
+    terminal.press("h")
+
+    assert terminal.ended() == 0
+    assert "focusflow init" in terminal.text
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_nothing_configured_is_a_state_and_not_an_end(open_terminal: OpenTerminal) -> None:
+    """It names what leads on: init and demo."""
+    terminal = open_terminal("-m", "focusflow", columns=120)
+    terminal.until("not set up")
+    terminal.press("q")
+
+    assert terminal.ended() == 0
+    said = terminal.text.replace("\n", "")
+    assert "focusflow init" in said
+    assert "focusflow demo" in said
+
+
+def test_a_database_that_cannot_be_opened_is_a_state(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """It is told on the screen, tried again, and opened when it can be."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "focusflow.db").write_bytes(b"this is not a database" * 100)
+    terminal = open_terminal("-m", "focusflow", "--data-dir", str(data), *_CONFIGURED, columns=120)
+    terminal.until("no database")
+    (data / "focusflow.db").unlink()
+    terminal.until(lambda text: "no database" not in text)
+    terminal.press("q")
+
+    assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--monitor"]])
+def test_without_a_terminal_it_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    """cron and systemd: a sentence, exit code 2, no process that spins."""
+    done = subprocess.run(
+        [sys.executable, "-m", "focusflow", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "`focusflow run` does the same work" in done.stderr
+
+
+def test_a_second_screen_only_looks(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """By default, and it says whose work it shows; its end disturbs nobody."""
+    kept = tmp_path / "kept"
+    first = demo(open_terminal, "--keep", str(kept))
+    first.until(at_work)
+    second = open_terminal("-m", "focusflow", "--data-dir", str(kept), *_CONFIGURED, columns=120)
+    second.until("monitor of")
+    second.press("q")
+    assert second.ended() == 0
+    first.signal(signal.SIGTERM)
+    assert first.ended() == 143
+
+
+_CONFIGURED = (
+    *("--set", "source=folder"),
+    *("--set", "folder.path=/nowhere"),
+    *("--set", "assemblyai.api_key=a-key-of-nobody"),
+    *("--set", "openai.api_key=a-key-of-nobody"),
+)
+
+
+def test_a_terminal_that_goes_away_may_leave_the_work_running(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """`screen.on_hangup: headless`: the instance stays, until it is told to stop."""
+    data = tmp_path / "data"
+    (tmp_path / "recordings").mkdir()
+    configured = [part.replace("/nowhere", str(tmp_path / "recordings")) for part in _CONFIGURED]
+    terminal = open_terminal(
+        "-m", "focusflow", "--data-dir", str(data), *configured, "--set", "screen.on_hangup=headless"
+    )
+    terminal.until("running")
+    _until(lambda: rows(data / "focusflow.db", "SELECT name FROM instances") != [])
+    terminal.hang_up()
+    time.sleep(1)
+
+    assert terminal.process.poll() is None
+    terminal.signal(signal.SIGTERM)
+    assert terminal.ended() in (143, 1)
+    assert rows(data / "focusflow.db", "SELECT name FROM instances") == []
+
+
+def _until(true: object, seconds: float = 30) -> None:
+    assert callable(true)
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
