@@ -446,6 +446,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def on_detail_pane_changed(self, message: Detail.PaneChanged) -> None:
         self._show_keys()
 
+    def on_detail_answered(self, message: Detail.Answered) -> None:
+        self.say(message.sentence, bad=message.bad)
+
     def on_descendant_focus(self) -> None:
         self._show_keys()
 

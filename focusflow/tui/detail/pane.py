@@ -36,7 +36,7 @@ from focusflow.tui.detail.transcript import TranscriptView
 from focusflow.tui.detail.views import ONLY_IN, Pane, View
 from focusflow.tui.facts import Facts
 from focusflow.tui.plain import plain
-from focusflow.tui.words import elide, symbols
+from focusflow.tui.words import fit, symbols
 
 GATHER_SECONDS = 0.1
 """A burst of events is one repaint."""
@@ -97,6 +97,7 @@ class Detail(Widget):
         self._wanted: JobId | None = None
         self._detail: JobDetail | None = None
         self._drawn: set[Pane] = set()
+        self._said = ""
         self._drafts = Drafts()
         self._heard: deque[LogLine] = deque(maxlen=LINES_KEPT)
         self._progress: events.JobProgress | None = None
@@ -291,8 +292,11 @@ class Detail(Widget):
         left = self._found() or (self._view.state() if self._detail is not None else "")
         right = self._view.sheet.place()
         room = max(0, width - len(right) - 3)
-        shown = elide(plain(left), room, ellipsis=self._symbols.ellipsis)
-        self.query_one("#detail-foot", Static).update(f" {shown:<{room}} {right}", layout=False)
+        shown = fit(plain(left), room, ellipsis=self._symbols.ellipsis)
+        line = f" {shown} {right}"
+        if line != self._said:  # most news change nothing here, and a repaint is a line to the terminal
+            self._said = line
+            self.query_one("#detail-foot", Static).update(line, layout=False)
 
     def _found(self) -> str:
         sheet = self._view.sheet

@@ -12,6 +12,9 @@ MATCHES_KEPT = 10_000
 _SLICE = 8_000
 """Characters that are measured at a time, so that the longest call opens at once and holds nobody up."""
 
+_ROOM = 3
+"""A third of the window is left free when a growing text reaches its end: every row moves then, and only then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
@@ -81,7 +84,7 @@ class Sheet:
         self._paragraphs = list(paragraphs)
         self._rest = self._found = self.match = None
         del self._ends[same:]
-        self._keep_in_bounds()
+        self._keep_in_bounds(self.height // _ROOM if same else 0)
 
     def show_lazily(self, paragraphs: Iterable[Paragraph]) -> None:
         """Show other content that is made while it is looked at; the place stays, as a number of rows."""
@@ -115,7 +118,7 @@ class Sheet:
         """Add to the end."""
         self._found = None
         self._paragraphs.extend(paragraphs)
-        self._keep_in_bounds()
+        self._keep_in_bounds(self.height // _ROOM)
 
     def resize(self, width: int, height: int) -> None:
         """Lay out for another window; the paragraph at its top stays there."""
@@ -306,12 +309,15 @@ class Sheet:
             index += way
         return None
 
-    def _keep_in_bounds(self) -> None:
+    def _keep_in_bounds(self, room: int = 0) -> None:
+        """Put the window where there is text; *room*: rows to leave empty below an end that came into sight."""
         if self.follows:
             self._measure_to(len(self._paragraphs))
-            self.top = max(0, self.rows - self.height)
+            if self.rows > self.top + self.height:
+                self.top = self.rows - self.height + room
         self._measure_rows(self.top + self.height)
-        self.top = max(0, min(self.top, self.rows - self.height))
+        last = self.rows - 1 if self.follows else self.rows - self.height
+        self.top = max(0, min(self.top, last))
         self.chosen = max(0, min(self.chosen, len(self._paragraphs) - 1))
         if self.choosing and self._paragraphs and self._paragraphs[self.chosen].value is None:
             self._choose_near(1)
