@@ -210,6 +210,8 @@ def _rank(row: Row, newest_first: bool) -> tuple[int, int, str | tuple[int, ...]
 
 def _let_go(jobs: Picked, error: str, now: datetime) -> list[Statement]:
     return [
+        ledger.WRITE_OFF_ANSWERS(ids=jobs, now=now),
+        ledger.SUM_COST(ids=jobs),
         record_sql.CLOSE_ATTEMPTS(ids=jobs, outcome=Outcome.CANCELLED, error=error, now=now),
         ledger.RELEASE_UNSPENT(ids=jobs, now=now),
     ]

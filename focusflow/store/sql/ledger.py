@@ -92,3 +92,12 @@ WHERE state = 'reserved' AND step = 'transcribe' AND job_id IN (
     SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(:ids))
     AND transcription_completed_at IS NULL AND (submit_intent_at IS NOT NULL OR transcript_id IS NOT NULL))
 """)
+
+# nobody can say whether the answer that a dead worker waited for was charged, and it cannot be looked for: its estimate stands
+WRITE_OFF_ANSWERS = Query("""
+UPDATE charges SET state = 'settled', settled_at = :now, usage_known = 0
+WHERE state = 'reserved' AND step = 'summarize' AND job_id IN (SELECT value FROM json_each(:ids)) AND EXISTS (
+    SELECT 1 FROM attempts WHERE attempts.job_id = charges.job_id AND attempts.step = 'summarize'
+    AND attempts.outcome = 'running')
+AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = charges.job_id AND jobs.summarization_completed_at IS NULL)
+""")
