@@ -203,7 +203,11 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def on_numbers(self, message: Numbers) -> None:
         other = message.stats != self.live.stats
         known = self.live.stats is not None
-        self.live.trouble = message.trouble
+        troubled, self.live.trouble = self.live.trouble, message.trouble
+        if message.trouble != troubled:
+            self.table.draw_again()
+        if troubled and not message.trouble:
+            self.table.read_again()
         if message.stats is not None:
             self.live.stats, self.live.purse = message.stats, message.purse
         self._show_head()
@@ -225,7 +229,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             self._main.query_one(Sentence).say(Content(""))
         else:
             said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone)
-            self._main.query_one(Sentence).say(Content(f" {said}"))
+            self._main.query_one(Sentence).say(Content(said))
         self._show_keys()
         self._show_detail_soon()
 

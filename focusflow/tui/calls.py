@@ -3,6 +3,7 @@
 Drawn line by line: a keypress draws the two lines it changes. The cursor and the marks are calls, never row numbers.
 """
 
+import textwrap
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from focusflow.errors import FocusFlowError
 from focusflow.ports import Calls, JobRow
 from focusflow.tui import words
 from focusflow.tui.columns import GAP, Look, Placed, placed
+from focusflow.tui.empty import note
 from focusflow.tui.facts import Facts
 from focusflow.tui.live import Live
 from focusflow.tui.window import PAGE, View, Window
@@ -94,6 +96,10 @@ class CallsTable(Widget, can_focus=True):
             return sorted(self.marked)
         return [self._cursor] if self._cursor is not None else []
 
+    def note(self) -> list[str]:
+        """Return what is said while no call is shown."""
+        return note(self.view, self._facts, self._live, loaded=self.window.loaded)
+
     def on_mount(self) -> None:
         self._read(self.window.first)
 
@@ -123,7 +129,7 @@ class CallsTable(Widget, can_focus=True):
         """Let one read after the other change what is held, and put the cursor back where it was."""
         async with self._reading:
             where = self.window.index(self._cursor)
-            offset = (where or 0) - self._top
+            offset, before = (where or 0) - self._top, self._picture()
             try:
                 with anyio.fail_after(READ_SECONDS):
                     await work()
@@ -135,9 +141,16 @@ class CallsTable(Widget, can_focus=True):
                 return
             if place:
                 self._place(where or 0, offset)
+                self._draw_what_differs(before)
+
+    def draw_again(self) -> None:
+        """Draw all lines: what they say depends on something that has changed."""
+        self._strips.clear()
+        self.refresh()
 
     async def _show(self, view: View) -> None:
         await self.window.show(view)
+        self.refresh()
         self._cursor, self._top, self._owed = None, 0, 0
 
     async def _refresh_rows(self, changed: Collection[JobId]) -> None:
@@ -153,12 +166,23 @@ class CallsTable(Widget, can_focus=True):
             self._cursor, now = None, 0
         keeps_top = self._top == 0 and self.window.at_start and now < self._height
         self._top = 0 if keeps_top else self._bounded_top(now - offset)
-        self._strips.clear()
-        self.refresh()
         self._tell(listed=True)
         if owed := self._owed:
             self._owed = 0
             self.move(owed)
+
+    def _picture(self) -> list[tuple[JobRow, bool]]:
+        """Return what the lines show."""
+        return [(self.window.rows[job_id], job_id == self._cursor) for job_id in self._in_sight()]
+
+    def _draw_what_differs(self, before: list[tuple[JobRow, bool]]) -> None:
+        now = self._picture()
+        if len(now) != len(before) or not now:
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, now, strict=True), HEAD):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
 
     # ------------------------------------------------------------------------------------------------------- moving
 
@@ -342,10 +366,21 @@ class CallsTable(Widget, can_focus=True):
         width = self.size.width
         if y < HEAD:
             return self._head(width)
+        if not self.window.ids:
+            return self._note_line(y, width)
         where = self._top + y - HEAD
         if where >= len(self.window.ids):
             return Strip.blank(width, self._style("base"))
         return self._call(self.window.ids[where], width)
+
+    def _note_line(self, y: int, width: int) -> Strip:
+        """Return a line of what is said where no call is, a third down from the top."""
+        base = self._style("base")
+        lines = [cut for line in self.note() for cut in (textwrap.wrap(line, max(20, min(76, width - 8))) or [""])]
+        place = y - HEAD - max(0, (self._height - len(lines)) // 3)
+        if not 0 <= place < len(lines):
+            return Strip.blank(width, base)
+        return Strip([Segment("    " + lines[place], base)]).adjust_cell_length(width, base)
 
     def _columns(self, width: int) -> list[Placed]:
         if self._placed[0] != width:
@@ -366,7 +401,8 @@ class CallsTable(Widget, can_focus=True):
 
     def _call(self, job_id: JobId, width: int) -> Strip:
         row = self.window.rows[job_id]
-        state = (row, width, job_id == self._cursor, job_id in self.marked, self.has_focus)
+        today = self._facts.clock.now().astimezone(self._facts.budgets.zone).toordinal()
+        state = (row, width, job_id == self._cursor, job_id in self.marked, self.has_focus, today)
         known = self._strips.get(job_id)
         if known is not None and known[0] == state:
             return known[1]

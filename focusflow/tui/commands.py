@@ -317,7 +317,9 @@ class Commands:
         about = [
             f"FocusFlow {facts.version} on {plain(facts.database)}, as {plain(facts.instance)}. Esc closes this page."
         ]
-        content = page([*actions.ACTIONS, *DETAIL_ACTIONS], app.keys, app.symbols, about=about)
+        content = page(
+            [*actions.ACTIONS, *DETAIL_ACTIONS], app.keys, app.symbols, about=about, width=app.size.width * 9 // 10 - 8
+        )
         app.push_screen(Help(content))
 
     def quit(self) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from focusflow.domain.budgets import Period, bounds
 from focusflow.domain.jobs import JobId
 from focusflow.events import (
+    BudgetWarned,
     ControlChanged,
     Event,
     JobChanged,
@@ -78,7 +79,7 @@ def digest(events: Iterable[Event], live: Live) -> Changes:
             case JobProgress(job_id=job_id):
                 live.progress[job_id] = event
                 changes.moving.add(job_id)
-            case ControlChanged():
+            case ControlChanged() | BudgetWarned():
                 changes.numbers = changes.head = True
             case LoopTicked(loop=loop):
                 changes.head = changes.head or _other_loop(live.loops.get(loop), event)
