@@ -518,6 +518,9 @@ USER_NAMES: Mapping[str, str] = {
     "ALLOWED_USERS": "drive.allowed_users",
     "ASSEMBLYAI_API_KEY": "assemblyai.api_key",
     "ASSEMBLYAI_BASE_URL": "assemblyai.base_url",
+    "MODELSCOPE_API_KEY": "openai.api_key",  # of the earlier version: what is named OPENAI_ wins
+    "MODELSCOPE_BASE_URL": "openai.base_url",
+    "MODELSCOPE_MODEL_ID": "openai.model",
     "OPENAI_API_KEY": "openai.api_key",
     "OPENAI_BASE_URL": "openai.base_url",
     "OPENAI_MODEL": "openai.model",

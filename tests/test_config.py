@@ -163,6 +163,19 @@ def test_what_is_missing_for_work_is_said_in_the_users_names() -> None:
         assert name in sentences
 
 
+def test_names_of_the_earlier_version_set_the_model_where_no_newer_ones_do() -> None:
+    """An old environment works as it is; OPENAI_ names win over it, one by one."""
+    old = {"MODELSCOPE_API_KEY": "ms-1", "MODELSCOPE_BASE_URL": "https://ms.example/v1", "MODELSCOPE_MODEL_ID": "qwen"}
+
+    settings = load(environ=old).settings.openai
+    newer = load(environ=old | {"OPENAI_MODEL": "gpt"}).settings.openai
+
+    assert (settings.base_url, settings.model) == ("https://ms.example/v1", "qwen")
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "ms-1"
+    assert (newer.base_url, newer.model) == ("https://ms.example/v1", "gpt")
+
+
 def test_a_server_of_ones_own_needs_no_key() -> None:
     """Compatible servers are first-class: no key is asked for."""
     settings = load(environ={"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1"}).settings

@@ -204,11 +204,12 @@ def process(
     ] = None,
     queue: Queue = False,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Process these calls now, whatever the rules say. Budgets still hold."""
     from focusflow.cli.work import process_now
 
-    process_now(context.obj, ids, from_step=from_step, queue=queue, yes=yes)
+    process_now(context.obj, ids, from_step=from_step, queue=queue, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -390,12 +391,17 @@ def jobs_list(
 
 @jobs_app.command("show")
 def jobs_show(
-    context: typer.Context, job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False
+    context: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="ID")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="The whole summary, the transcript and every line of the log.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show everything known about a call."""
+    """Show a call: who, when, what happened, what it cost."""
     from focusflow.cli.looking import show_job
 
-    show_job(context.obj, job_id, as_json=as_json)
+    show_job(context.obj, job_id, everything=everything, as_json=as_json)
 
 
 @jobs_app.command("export")
@@ -467,11 +473,12 @@ def config_check(
     online: Annotated[
         bool, typer.Option("--online", help="Also ask each service whether it lets us in. Free.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say everything that is wrong with the configuration, at once."""
     from focusflow.cli.looking import check_config
 
-    check_config(context.obj, online=online)
+    check_config(context.obj, online=online, as_json=as_json)
 
 
 @config_app.command("show")

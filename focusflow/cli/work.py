@@ -121,7 +121,11 @@ def discover_once(options: Options, *, as_json: bool) -> None:
         from focusflow.wiring import SystemClock, discovery_of, opened_source, opened_store, rules_of
 
         clock = SystemClock()
-        async with opened_store(settings) as store, opened_source(settings, clock) as source:
+        async with (
+            stopping_on_signals(),  # a page is committed whole or not at all: there is nothing to finish first
+            opened_store(settings) as store,
+            opened_source(settings, clock) as source,
+        ):
             discovery = discovery_of(settings, store, source, await rules_of(settings, store, clock), clock)
             summary = await discovery.tick()
             counts = (await store.stats(now=now(), day_start=now(), month_start=now())).counts
@@ -135,7 +139,9 @@ def discover_once(options: Options, *, as_json: bool) -> None:
         output.put(f"{found['summary']}. {found['counts']['discovered']} calls wait to be processed.")
 
 
-def process_now(options: Options, ids: list[str], *, from_step: str | None, queue: bool, yes: bool) -> None:
+def process_now(
+    options: Options, ids: list[str], *, from_step: str | None, queue: bool, yes: bool, as_json: bool = False
+) -> None:
     """Say what it costs, ask for the calls and, unless *queue*, process them here and now."""
     from focusflow.cli.agreement import agreed_to_pay, priced
     from focusflow.wiring import Pricing, SystemClock, opened_store
@@ -163,6 +169,8 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
         raise Finished(Exit.NOT_FOUND, "Nothing to process: these calls are being processed already.")
     say(f"{len(asked)} asked for.")
     if queue:
+        if as_json:
+            output.put_json([output.job_json(row) for row in run_async(lambda: _rows(settings, asked))])
         return
 
     async def work() -> list[JobRow]:
@@ -176,8 +184,17 @@ def process_now(options: Options, ids: list[str], *, from_step: str | None, queu
 
     with logging_for(settings, quiet=not sys.stderr.isatty()):
         rows = run_async(work)
-    output.put(output.jobs_table(rows, settings.zone))
+    if as_json:
+        output.put_json([output.job_json(row) for row in rows])
+    else:
+        output.put(output.jobs_table(rows, settings.zone))
     _unless_all_finished(rows)
+
+
+async def _rows(settings: Settings, job_ids: Sequence[JobId]) -> list[JobRow]:
+    async with control_of(settings) as control:
+        details = [await control.detail(job_id, events=0) for job_id in job_ids]
+    return [detail.row for detail in details if detail is not None]
 
 
 def _unless_all_finished(rows: Sequence[JobRow]) -> None:

@@ -162,10 +162,56 @@ def test_an_unknown_status_is_named_with_the_known_ones(call: Call) -> None:
 
 def test_a_job_is_shown_to_people_with_its_summary_and_every_line(call: Call, ids: dict[str, str]) -> None:
     """By a unique beginning of its id too."""
-    text = call("jobs", "show", ids["Linden"][:6]).out
+    text = call("jobs", "show", ids["Linden"][:6], "--all").out
 
     for title in ("STEP", "SUMMARY", "TRANSCRIPT", "LOG"):
         assert f"\n{title}" in text
+
+
+def test_a_job_is_shown_on_one_page_of_eighty_columns(call: Call, ids: dict[str, str]) -> None:
+    """Who, when, how long, what it cost, where it went, and how the summary begins; the rest is one option away."""
+    text = call("jobs", "show", ids["Linden"]).out
+
+    for beginning in (
+        "Who ",
+        "When ",
+        "Length ",
+        "Cost ",
+        "Status  completed",
+        "STEP",
+        "CHARGED",
+        "notion ",
+        "SUMMARY",
+    ):
+        assert f"\n{beginning}" in text
+    assert "http" in text
+    assert "\nTRANSCRIPT" not in text
+    assert "`--all`" in text
+    assert max(len(line) for line in text.splitlines() if "http" not in line) <= 80
+
+
+def test_a_skipped_call_says_why_and_how_to_take_it_in(call: Call, ids: dict[str, str]) -> None:
+    """One reason and one verb."""
+    skipped = next(job for job in call("jobs", "list", "--status", "skipped", "--json").json)
+    text = call("jobs", "show", skipped["id"]).out
+
+    assert "Status  skipped: " in text
+    assert f"`focusflow unskip {skipped['id']}`" in " ".join(text.split())
+
+
+def test_config_check_says_as_json_what_it_says_to_people(call: Call, tmp_path: Path) -> None:
+    """Problems and notes as lists; the exit code is the same. A prompt that is not there is a problem."""
+    well = call("config", "check", "--json")
+    assert (well.code, well.json["problems"]) == (0, [])
+
+    missing = tmp_path / "none.md"
+    bad = call("--set", f"prompts.title={missing}", "config", "check", "--json")
+    assert bad.code == 3
+    assert bad.json["problems"][0].startswith(f"prompts.title: The prompt {missing} cannot be read")
+
+    unknown = call("--set", "store.ulr=x", "config", "check", "--json")
+    assert unknown.code == 3
+    assert "did you mean store.url?" in unknown.json["problems"][0]
 
 
 def test_a_job_that_is_not_there_is_exit_code_6(call: Call) -> None:

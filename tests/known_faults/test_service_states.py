@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.known_faults.conftest import OpenWorld
 
 OK, LIMITED, BROKEN = ServiceState.OK, ServiceState.LIMITED, ServiceState.BROKEN
-QUICK = "pocket-dial"
+QUICK = "spanish-order"
 
 
 def heard_of(service: str, events: Subscription) -> list[ServiceChanged]:
