@@ -74,7 +74,7 @@ async def test_an_absurd_sidecar_is_not_the_calls_fault(world: OpenWorld) -> Non
     """Garbage, negative, endless: the size tells the length of each for now; the day's calls are done, and paid for once."""
     async with world() as w, w.opened(auto__concurrency=3, auto__daily_max_jobs=3) as product:
         for content in ABSURD_SIDECARS:
-            w.call(content=w.audio("pocket-dial", size=240_000), sidecar=content)
+            w.call(content=w.audio("spanish-order", size=240_000), sidecar=content)
         await product.look()
         jobs = await product.jobs()
         assert len(jobs) == len(ABSURD_SIDECARS)
@@ -155,14 +155,14 @@ async def test_a_file_that_goes_before_it_is_processed_is_skipped_and_comes_back
 async def test_a_revoked_share_loses_nothing_and_heals(world: OpenWorld) -> None:
     """What is done stays done, what is ordered goes on, what waits is skipped as gone and comes back when shared again."""
     async with world() as w, w.opened(auto__concurrency=8, auto__max_batch=8) as product:
-        done = [w.call(script="pocket-dial") for _ in range(3)]
+        done = [w.call(script="spanish-order") for _ in range(3)]
         await product.look_and_process()
-        ordered = w.call(script="pocket-dial")
+        ordered = w.call(script="spanish-order")
         await product.look()
         w.fault("assemblyai", "status", method="POST", path="transcript$", status=503)
         await product.process()
         assert (await product.jobs())[ordered].submit_intent_at is not None
-        waiting = [w.call(script="pocket-dial") for _ in range(4)]
+        waiting = [w.call(script="spanish-order") for _ in range(4)]
         await product.look()
 
         w.sandbox.drive.files.revoke_sharing()
@@ -272,7 +272,7 @@ async def test_a_renamed_column_costs_its_value_and_not_the_page(world: OpenWorl
         for column in columns:
             await sink.check()  # the columns are known, and then one is renamed
             w.sandbox.notion.rename_property(w.database_id, column, f"{column} of the call")
-            file_id = w.call(script="pocket-dial")
+            file_id = w.call(script="spanish-order")
             job = (await product.look_and_process())[file_id]
             assert (job.status, (await product.delivery(job.id)).error) == (Status.COMPLETED, None)
         assert w.pages() == len(columns)
