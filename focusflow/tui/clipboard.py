@@ -4,10 +4,13 @@ import base64
 from typing import Any
 
 import anyio
+import structlog
 from textual.app import App
 
 from focusflow.tui.plain import plain
 from focusflow.tui.terminal import GoodManners
+
+_log = structlog.get_logger(__name__)
 
 OSC52_BYTES = 74_994
 """What terminals take at most, in base64."""
@@ -39,7 +42,9 @@ async def _through_tmux(text: str) -> bool:
     try:
         with anyio.fail_after(DEADLINE_SECONDS):
             done = await anyio.run_process(["tmux", "load-buffer", "-w", "-"], input=text.encode(), check=False)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, anyio.BrokenResourceError, ExceptionGroup) as exc:
+        # it is not there, says nothing, or has ended without reading: the other way is tried
+        _log.debug("tmux takes no text", exc_info=exc)
         return False
     return done.returncode == 0
 
