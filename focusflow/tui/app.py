@@ -45,6 +45,7 @@ from focusflow.tui.live import (
     read_numbers,
 )
 from focusflow.tui.money import MoneyBand
+from focusflow.tui.plain import plain
 from focusflow.tui.terminal import GoodManners
 
 _log = structlog.get_logger(__name__)
@@ -248,7 +249,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if cell is not CELLS[0]:
             parts.append(f"only {cell.word}")
         if view.filter.search:
-            parts.append(f"with “{view.filter.search}”")
+            parts.append(f"with “{plain(view.filter.search)}”")
         if view.order is not Order.TIME or not view.descending:
             parts.append(f"by {view.order} {self.symbols.down if view.descending else self.symbols.up}")
         count = number(cell, self.live.stats)

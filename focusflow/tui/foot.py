@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from focusflow.tui.actions import Action, Context, Keymap, shown, word_for
 from focusflow.tui.band import Band, Part, line
+from focusflow.tui.plain import plain
 
 
 class Sentence(Band):
@@ -25,7 +26,7 @@ class StatusLine(Band):
         self._listed = ""
 
     def answer(self, sentence: str, *, style: str = "") -> None:
-        self._answer = (f" {sentence}", style)
+        self._answer = (f" {plain(sentence)}", style)
         self._redraw()
 
     def listed(self, words: str) -> None:

@@ -792,3 +792,26 @@ async def settled(pilot: Pilot[Any]) -> None:
 @pytest.fixture
 def settle() -> Callable[[Pilot[Any]], Any]:
     return settled
+
+
+def screen_text(app: Any) -> str:
+    """Return what is on the screen, as text, without blanks at the ends of lines."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+@pytest.fixture
+def text_of() -> Callable[[Any], str]:
+    return screen_text
+
+
+@pytest.fixture
+def call() -> Callable[..., Job]:
+    """Build a call by its number; see `make_call`."""
+    return make_call
+
+
+@pytest.fixture
+def done() -> Callable[..., Job]:
+    """Build a completed call by its number; see `done_call`."""
+    return done_call

@@ -1,0 +1,539 @@
+"""Does every key do what the help says, answer at once, and ask only where it costs?"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+from textual.pilot import Pilot
+
+from focusflow.domain.budgets import Period
+from focusflow.domain.jobs import Job, JobId, Status, Step
+from focusflow.errors import StoreBusy
+from focusflow.events import Bus
+from focusflow.ports import JobFilter, Order
+from focusflow.tui.actions import ACTIONS
+from focusflow.tui.app import FocusFlowApp
+from focusflow.tui.ask import Ask
+from focusflow.tui.budget import BudgetScreen
+from focusflow.tui.commands import Commands
+from focusflow.tui.detail.pane import Detail
+from focusflow.tui.facts import Facts, Leaving
+from focusflow.tui.foot import SearchBox, StatusLine
+from focusflow.tui.help import Help
+from focusflow.tui.palette import Palette
+
+Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
+Settle = Callable[[Pilot[Any]], Awaitable[None]]
+Desk = Any
+
+TRANSCRIBING, SUMMARIZING, WAITING, FAILED, PAID_FAILED, SKIPPED, COMPLETED = (
+    JobId(f"call{number:06d}") for number in (1, 2, 6, 7, 8, 9, 10)
+)
+
+
+async def at(pilot: Pilot[Any], job_id: JobId, *keys: str) -> None:
+    """Put the cursor on a call and press keys."""
+    pilot.app.table.go_to(job_id)
+    await pilot.press(*keys)
+    await pilot.pause(0.05)
+
+
+def status(pilot: Pilot[Any]) -> str:
+    return str(pilot.app.screen_stack[0].query_one(StatusLine).said)
+
+
+def cursor(pilot: Pilot[Any]) -> JobId:
+    return JobId(pilot.app.table.row.job.id)
+
+
+def test_every_action_has_its_command() -> None:
+    """A key in the registry without a deed would be a key that ends the screen."""
+    assert [action.id for action in ACTIONS if not callable(getattr(Commands, action.id, None))] == []
+
+
+# ------------------------------------------------------------------------------------------------------------- moving
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        (["j"], 1),
+        (["down", "down"], 2),
+        (["j", "j", "k"], 1),
+        (["j", "up"], 0),
+        (["G"], 38),
+        (["end", "g"], 0),
+        (["end", "home"], 0),
+        (["pagedown"], 13),
+        (["ctrl+d", "ctrl+u"], 0),
+        (["ctrl+f", "pageup"], 0),
+        (["k"], 0),
+        (["G", "j"], 38),
+        (["e"], 6),
+        (["e", "e", "e"], 6),
+    ],
+)
+async def test_the_cursor_goes_where_the_key_says(opened: Opened, keys: list[str], place: int) -> None:
+    """Arrows, vim keys and pages, and no further than the ends; `e` finds failures and goes round."""
+    async with opened() as pilot:
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert pilot.app.table.window.ids.index(cursor(pilot)) == place
+
+
+async def test_the_cursor_stays_on_its_call_while_new_ones_arrive(
+    opened: Opened, desk: Desk, settle: Settle, call: Callable[..., Job]
+) -> None:
+    """The cursor is a call, not a line."""
+    async with opened() as pilot:
+        await at(pilot, FAILED)
+        desk.add(call(0, id=JobId("new0000001")), call(0, id=JobId("new0000002")))
+        await settle(pilot)
+        assert cursor(pilot) == FAILED
+        assert pilot.app.table.window.ids[:2] == ["new0000001", "new0000002"]
+
+
+# ------------------------------------------------------------------------------------------------------------ looking
+
+
+async def test_digits_and_f_filter_by_status(opened: Opened, settle: Settle) -> None:
+    """3 shows failures, 0 all; f goes on to the next status that has calls."""
+    async with opened() as pilot:
+        await pilot.press("3")
+        await settle(pilot)
+        assert [row.job.status for row in pilot.app.table.window.rows.values()] == [Status.FAILED] * 2
+        assert "only failed" in status(pilot)
+        await pilot.press("f")
+        await settle(pilot)
+        assert pilot.app.table.view.filter.statuses == (Status.SKIPPED,)
+        await pilot.press("9")
+        await settle(pilot)
+        assert pilot.app.table.window.ids == [WAITING]
+        await pilot.press("0")
+        await settle(pilot)
+        assert len(pilot.app.table.window) == 39
+
+
+async def test_s_sorts_and_S_turns_round(opened: Opened, settle: Settle) -> None:
+    """Time, contact, length, cost; the title of the column and the status line say which."""
+    async with opened() as pilot:
+        await pilot.press("s", "s")
+        await settle(pilot)
+        assert pilot.app.table.view.order is Order.LENGTH
+        assert pilot.app.table.row.job.contact_name == "Jörg Jäger"
+        await pilot.press("S")
+        await settle(pilot)
+        assert pilot.app.table.row.job.contact_name == "Hello Pizza"
+        assert "by length" in status(pilot)
+
+
+async def test_slash_searches_while_one_types_and_escape_takes_it_back(opened: Opened, settle: Settle) -> None:
+    """Enter keeps the search; Esc in the line leaves what was searched before; Esc in the list shows all again."""
+    async with opened() as pilot:
+        await pilot.press("slash", *"pizza")
+        await pilot.pause(0.3)
+        assert pilot.app.table.window.ids == [SKIPPED]
+        await pilot.press("enter", "slash", "x", "x")
+        await pilot.pause(0.3)
+        assert pilot.app.table.window.ids == []
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.table.view.filter.search == "pizza"
+        assert not pilot.app.query_one(SearchBox).display
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.table.view.filter == JobFilter()
+
+
+async def test_space_and_v_mark_and_escape_unmarks(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """What is marked is what the keys for a call mean, and the status line says how many they are."""
+    async with opened() as pilot:
+        await pilot.press("3", "space", "space")
+        await settle(pilot)
+        await pilot.press("space", "v")
+        assert "marked" in status(pilot)
+        await pilot.press("escape", "0")
+        await settle(pilot)
+        assert pilot.app.table.marked == set()
+        await at(pilot, FAILED, "space", "j", "v", "x")
+        await settle(pilot)
+        assert desk.heard[-1][:2] == ("skip", (FAILED, PAID_FAILED, SKIPPED))
+        assert "2 calls skipped" in status(pilot)
+
+
+async def test_enter_opens_the_call_and_escape_goes_back(opened: Opened, settle: Settle) -> None:
+    """On a narrow screen the panes take its whole width."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "enter")
+        await settle(pilot)
+        assert pilot.app.query_one(Detail).display
+        assert not pilot.app.table.display
+        assert pilot.app.detail.job_id == COMPLETED
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.table.display
+        assert pilot.app.table.has_focus
+
+
+async def test_on_a_wide_screen_the_call_beside_follows_the_cursor(opened: Opened, settle: Settle) -> None:
+    """It is read when the cursor rests."""
+    async with opened(size=(200, 50)) as pilot:
+        await at(pilot, FAILED)
+        await settle(pilot)
+        assert pilot.app.detail.job_id == FAILED
+        assert pilot.app.table.has_focus
+
+
+# -------------------------------------------------------------------------------------------------------------- calls
+
+
+async def test_r_retries_at_once_what_is_free_and_asks_what_is_not(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """A call whose transcript is there costs nothing more to transcribe."""
+    async with opened() as pilot:
+        await at(pilot, PAID_FAILED, "r")
+        await settle(pilot)
+        assert desk.heard == [("retry", (PAID_FAILED,))]
+        assert "Free: the transcript is already there." in status(pilot)
+        await at(pilot, FAILED, "r")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Ask)
+        await pilot.press("n")
+        await settle(pilot)
+        assert len(desk.heard) == 1
+        await at(pilot, FAILED, "r")
+        await settle(pilot)
+        await pilot.press("y")
+        await settle(pilot)
+        assert desk.heard[-1] == ("retry", (FAILED,))
+
+
+@pytest.mark.parametrize(
+    ("key", "job_id", "wish"),
+    [
+        ("n", WAITING, ("process", (WAITING,), None)),
+        ("m", COMPLETED, ("process", (COMPLETED,), Step.SUMMARIZE)),
+        ("T", COMPLETED, ("process", (COMPLETED,), Step.TRANSCRIBE)),
+        ("R", COMPLETED, ("retry", None)),
+    ],
+)
+async def test_what_costs_asks_once(
+    opened: Opened, desk: Desk, settle: Settle, key: str, job_id: JobId, wish: tuple[Any, ...]
+) -> None:
+    """Enter agrees, because there is one thing to say yes to."""
+    async with opened() as pilot:
+        await at(pilot, job_id, key)
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Ask)
+        assert desk.heard == []
+        await pilot.press("enter")
+        await settle(pilot)
+        assert desk.heard == [wish]
+
+
+@pytest.mark.parametrize(
+    ("key", "job_id", "wish"),
+    [
+        ("c", TRANSCRIBING, ("cancel", (TRANSCRIBING,))),
+        ("x", WAITING, ("skip", (WAITING,), "skipped by hand")),
+        ("x", SKIPPED, ("unskip", (SKIPPED,))),
+        ("N", COMPLETED, ("process", (COMPLETED,), Step.SYNC)),
+    ],
+)
+async def test_what_costs_nothing_is_done_at_once(
+    opened: Opened, desk: Desk, settle: Settle, key: str, job_id: JobId, wish: tuple[Any, ...]
+) -> None:
+    """No question, and a sentence that says what was done."""
+    async with opened() as pilot:
+        await at(pilot, job_id, key)
+        await settle(pilot)
+        assert desk.heard == [wish]
+        assert "1 call" in status(pilot)
+
+
+@pytest.mark.parametrize(("key", "job_id"), [("c", COMPLETED), ("r", COMPLETED), ("m", FAILED), ("x", TRANSCRIBING)])
+async def test_a_key_that_means_nothing_here_says_so(
+    opened: Opened, desk: Desk, settle: Settle, key: str, job_id: JobId
+) -> None:
+    """Never silence."""
+    async with opened() as pilot:
+        await at(pilot, job_id, key)
+        await settle(pilot)
+        assert desk.heard == []
+        assert "nothing here" in status(pilot)
+
+
+async def test_w_writes_the_call_into_a_file(opened: Opened, facts: Facts, settle: Settle) -> None:
+    """Facts, summary and transcript as Markdown."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "w")
+        await settle(pilot)
+        (file,) = facts.folder.glob("*.md")
+        assert status(pilot).strip().startswith("Saved")
+        text = file.read_text(encoding="utf-8")
+        assert text.startswith("# Flights in May")
+        assert "Ben can start on **9 March**" in text
+        assert "[00:07] Speaker B: Great." in text
+
+
+async def test_y_copies_and_says_which_way(opened: Opened, settle: Settle) -> None:
+    """Through whatever there is; the sentence is the clipboard's own."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "y")
+        await settle(pilot)
+        assert "opied" in status(pilot)
+
+
+# ------------------------------------------------------------------------------------------------------- all the work
+
+
+async def test_p_pauses_then_hands_back_then_goes_on(opened: Opened, desk: Desk, engine: Any, settle: Settle) -> None:
+    """The same key, one step further each time; P goes on at any moment."""
+    async with opened() as pilot:
+        await pilot.press("p")
+        await settle(pilot)
+        assert desk.heard == ["pause"] or desk.heard == [("pause",)]
+        assert "3 calls finish first" in status(pilot)
+        await pilot.press("p")
+        await settle(pilot)
+        assert engine.heard == ["hand_back"]
+        for job_id in (TRANSCRIBING, SUMMARIZING, JobId("call000003")):
+            desk.change(job_id, status=Status.DISCOVERED)
+        await pilot.pause(0.8)
+        await settle(pilot)
+        await pilot.press("p")
+        await settle(pilot)
+        assert desk.heard[-1] == ("resume",)
+
+
+async def test_P_goes_on(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """Also while calls still finish."""
+    async with opened() as pilot:
+        await pilot.press("p")
+        await settle(pilot)
+        await pilot.press("P")
+        await settle(pilot)
+        assert desk.heard == [("pause",), ("resume",)]
+
+
+@pytest.mark.parametrize(
+    ("key", "wish"),
+    [("d", ("request_discovery",)), ("plus", ("set_capacity", 4)), ("minus", ("set_capacity", 2))],
+)
+async def test_keys_for_all_the_work(
+    opened: Opened, desk: Desk, settle: Settle, key: str, wish: tuple[Any, ...]
+) -> None:
+    """Done at once, and answered."""
+    async with opened() as pilot:
+        await pilot.press(key)
+        await settle(pilot)
+        assert desk.heard == [wish]
+        assert status(pilot).strip()
+
+
+async def test_a_slow_database_is_answered_for_at_once(opened: Opened, desk: Desk) -> None:
+    """The key says that it was heard before anything is written."""
+    desk.slow = anyio.Event()
+    async with opened() as pilot:
+        await pilot.press("p")
+        await pilot.pause()
+        assert "Pausing" in status(pilot)
+        desk.slow.set()
+
+
+async def test_a_busy_database_is_said_and_ends_nothing(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """The sentence is the store's."""
+    async with opened() as pilot:
+        desk.broken = StoreBusy("The database is busy; try again in a moment.")
+        await pilot.press("d")
+        await settle(pilot)
+        assert "busy" in status(pilot)
+        desk.broken = None
+
+
+async def test_older_calls_are_offered_with_their_price_and_done_by_b(
+    opened: Opened, desk: Desk, settle: Settle, call: Callable[..., Job]
+) -> None:
+    """Nothing old is paid for until somebody says so."""
+    reason = "recorded before 2026-11-20 (only new calls are processed)"
+    old = [call(900 + n, status=Status.SKIPPED, skip_reason=reason) for n in range(3)]
+    desk.add(*old)
+    async with opened() as pilot:
+        assert "3 older calls found, $0.0252" in status(pilot)
+        await pilot.press("b")
+        await settle(pilot)
+        await pilot.press("y")
+        await settle(pilot)
+        assert desk.heard == [("process", tuple(job.id for job in old), None)]
+
+
+# -------------------------------------------------------------------------------------------------------------- money
+
+
+@pytest.mark.parametrize(
+    ("keys", "wish"),
+    [
+        (["enter"], ("raise_budget", Period.DAY, 1_000_000)),
+        (["plus", "plus", "enter"], ("raise_budget", Period.DAY, 3_000_000)),
+        ([*"2.50", "enter"], ("raise_budget", Period.DAY, 2_500_000)),
+        (["j", "enter"], ("lift", (WAITING,))),
+        (["j", "j", "enter"], ("lift", None)),
+        (["k", "enter"], ("stop_spending",)),
+    ],
+)
+async def test_the_budget_is_changed_in_one_dialog(
+    opened: Opened, desk: Desk, settle: Settle, keys: list[str], wish: tuple[Any, ...]
+) -> None:
+    """Raise by steps or by typing, let one through, lift, stop."""
+    async with opened() as pilot:
+        await at(pilot, WAITING, "B")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, BudgetScreen)
+        await pilot.press(*keys)
+        await settle(pilot)
+        assert desk.heard == [wish]
+        assert "undoes it" in status(pilot)
+        await pilot.press("B")
+        await settle(pilot)
+        await pilot.press("k", "enter")
+        await settle(pilot)
+        assert desk.heard[-1][0] == "undo_override"
+
+
+async def test_escape_leaves_the_budget_as_it_is(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """And says so."""
+    async with opened() as pilot:
+        await pilot.press("dollar_sign")
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert desk.heard == []
+        assert "stays" in status(pilot)
+
+
+# ------------------------------------------------------------------------------------------------------------- screen
+
+
+async def test_help_shows_every_key_and_closes(opened: Opened, text_of: Callable[[Any], str], settle: Settle) -> None:
+    """Each action's words are there."""
+    async with opened(size=(120, 120)) as pilot:
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Help)
+        text = text_of(pilot.app)
+        assert [a.id for a in ACTIONS if a.group.value in ("Move", "Money") and a.help[:30] not in text] == []
+        await pilot.press("j", "k", "pagedown", "pageup", "G", "g", "escape")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, Help)
+
+
+async def test_the_palette_finds_an_action_by_its_words(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """Typed, chosen, done."""
+    async with opened() as pilot:
+        await pilot.press("colon")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Palette)
+        await pilot.press(*"new rec", "enter")
+        await settle(pilot)
+        assert desk.heard == [("request_discovery",)]
+        await pilot.press("ctrl+p", "escape")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, Palette)
+
+
+async def test_theme_log_level_mouse_and_redraw_answer(opened: Opened, engine: Any, settle: Settle) -> None:
+    """Each in a sentence."""
+    async with opened() as pilot:
+        await pilot.press("t")
+        assert "Theme textual-light" in status(pilot)
+        await pilot.press("L")
+        assert "warning" in status(pilot)
+        assert engine.heard == ["log warning"]
+        await pilot.press("M")
+        assert "mouse" in status(pilot).lower()
+        await pilot.press("ctrl+l")
+        assert "Read again" in status(pilot)
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+async def test_quitting_at_rest_quits(opened: Opened, engine: Any, key: str) -> None:
+    """No question where nothing can be lost."""
+    engine.in_flight = 0
+    async with opened() as pilot:
+        await pilot.press(key)
+    assert pilot.app.return_value is Leaving.QUIT
+
+
+@pytest.mark.parametrize(
+    ("key", "left", "heard"),
+    [("h", Leaving.QUIT, ["stop_claiming", "hand_back"]), ("g", Leaving.HEADLESS, [])],
+)
+async def test_quitting_with_work_in_flight_asks_how(
+    opened: Opened, engine: Any, settle: Settle, key: str, left: Leaving, heard: list[str]
+) -> None:
+    """Hand it back, or go on without a screen."""
+    async with opened() as pilot:
+        await pilot.press("q")
+        await settle(pilot)
+        await pilot.press(key)
+        await pilot.pause()
+    assert pilot.app.return_value is left
+    assert engine.heard == heard
+
+
+async def test_quitting_can_wait_for_the_work(opened: Opened, engine: Any, settle: Settle) -> None:
+    """The screen says that it drains, and closes when the last call is finished."""
+    async with opened() as pilot:
+        await pilot.press("q")
+        await settle(pilot)
+        await pilot.press("w")
+        await settle(pilot)
+        assert engine.draining
+        engine.in_flight = 0
+        await pilot.pause(0.7)
+    assert pilot.app.return_value is Leaving.QUIT
+
+
+async def test_staying_is_an_answer_too(opened: Opened, settle: Settle) -> None:
+    """Esc leaves everything as it is."""
+    async with opened() as pilot:
+        await pilot.press("q")
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.return_value is None
+        assert pilot.app.is_running
+
+
+# ------------------------------------------------------------------------------------------------------ the user's keys
+
+
+async def test_the_users_own_keys_work_and_a_clash_is_named(
+    desk: Desk, bus: Bus, facts: Facts, engine: Any, settle: Settle
+) -> None:
+    """A wish that cannot be followed is said on the screen, and the built-in key stays."""
+    mine = replace(facts, keys={"pause": "f5", "discover": "q", "nonsense": "z"})
+    app = FocusFlowApp(desk, bus, mine, engine)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert len(app.keys.problems) == 2
+        await pilot.press("p")
+        await settle(pilot)
+        assert desk.heard == []
+        await pilot.press("f5", "d")
+        await settle(pilot)
+        assert desk.heard == [("pause",), ("request_discovery",)]
+
+
+async def test_a_read_only_database_refuses_what_would_write(
+    opened: Opened, desk: Desk, facts: Facts, settle: Settle
+) -> None:
+    """Looking works, asking says why not."""
+    async with opened(facts=replace(facts, read_only=True)) as pilot:
+        for key in ("p", "d", "plus", "B", "R"):
+            await pilot.press(key)
+            await settle(pilot)
+            assert "can only be read" in status(pilot)
+        assert desk.heard == []
