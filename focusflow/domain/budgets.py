@@ -322,7 +322,9 @@ class Candidate:
 
     job_id: JobId
     price: int | None
-    """What beginning it adds to what is reserved; None: unpriced."""
+    """What is still to be paid for it; None: unpriced."""
+    reserves: int
+    """What beginning it adds to what is reserved: its price, or as much of it as is known."""
     fresh: bool
     """Not begun today yet: it counts for the day's number of calls."""
     measured: bool
@@ -354,7 +356,7 @@ def choose(candidates: Iterable[Candidate], allowed: InForce, *, at_most: int, f
         refusal = allowed.refusal(one.job_id, one.price, more=micros, lifted=one.lifted)
         if refusal is None:
             taken.append(one.job_id)
-            micros += one.price or 0
+            micros += one.reserves
             fresh += one.fresh
         elif one.measured or one.price is not None:
             held[one.job_id] = refusal

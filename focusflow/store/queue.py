@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from focusflow.domain.budgets import Candidate, Choice, InForce, choose
 from focusflow.domain.jobs import Claim, JobId, Outcome, Status
+from focusflow.domain.money import Estimate
 from focusflow.ports import ClaimLimits
 from focusflow.store.database import Computed, Picked, Row, Statement, Value
 from focusflow.store.purse import Purses, allowed_by, spent_in
@@ -118,10 +119,11 @@ _OVERRIDES, _SPENT, _CAPS, _HEAD, _MORE, _CLAIMED = range(1, 7)
 
 
 class _Plan:
-    """Decides, inside a claim's transaction, what is taken and what is held. It keeps nothing: a transaction may be repeated."""
+    """Decides, inside a claim's transaction, what is taken and what is held; anew if the transaction is repeated."""
 
     def __init__(self, limits: ClaimLimits, now: datetime) -> None:
         self._limits, self._now = limits, now
+        self._decided: tuple[Sequence[Sequence[Row]], Choice] | None = None
 
     def looking(self) -> list[Statement]:
         """Return the statements that find out what there is, and lock it."""
@@ -151,7 +153,9 @@ class _Plan:
         return allowed_by(self._limits.money, results[_OVERRIDES], results[_SPENT])
 
     def choice(self, results: Sequence[Sequence[Row]]) -> Choice:
-        return self._choice(results, results[_MORE] or results[_HEAD])
+        if self._decided is None or self._decided[0] is not results:
+            self._decided = (results, self._choice(results, results[_MORE] or results[_HEAD]))
+        return self._decided[1]
 
     def taken(self, results: Sequence[Sequence[Row]]) -> str:
         return json.dumps(self.choice(results).taken)
@@ -189,10 +193,11 @@ class _Plan:
 
 
 def _candidate(row: Row) -> Candidate:
-    job_id, price, fresh, measured, lifted, held = row
+    job_id, transcript, summary, fresh, measured, lifted, held = row
     return Candidate(
         job_id=JobId(job_id),
-        price=price,
+        price=Estimate(transcribe_micros=transcript, summarize_micros=summary).micros,
+        reserves=(transcript or 0) + (summary or 0),
         fresh=bool(fresh),
         measured=bool(measured),
         lifted=bool(lifted),

@@ -206,7 +206,15 @@ def test_a_choice_never_exceeds_a_budget_or_a_number(
         Budgets(zone=ZoneInfo("UTC"), day_micros=day).at(NOON), (), {Period.DAY: Spent(reserved_micros=spent)}
     )
     found = [
-        Candidate(job_id=JobId(f"{n:02}"), price=price, fresh=True, measured=True, lifted=False, held=False)
+        Candidate(
+            job_id=JobId(f"{n:02}"),
+            price=price,
+            reserves=price or 0,
+            fresh=True,
+            measured=True,
+            lifted=False,
+            held=False,
+        )
         for n, price in enumerate(prices)
     ]
     choice = choose(found, allowed, at_most=at_most, fresh_left=fresh_left)

@@ -6,11 +6,11 @@ from focusflow.store.sql.jobs import OWNED
 _STANDING = """EXISTS (SELECT 1 FROM charges WHERE charges.job_id = jobs.id AND charges.step = '{step}'
                         AND charges.state = 'reserved')"""
 
-STILL_TO_RESERVE = f"""(
-    CASE WHEN jobs.transcription_completed_at IS NOT NULL OR {_STANDING.format(step="transcribe")}
-         THEN 0 ELSE jobs.transcribe_micros END
-    + CASE WHEN jobs.summarization_completed_at IS NOT NULL OR {_STANDING.format(step="summarize")}
-           THEN 0 ELSE jobs.summarize_micros END)"""
+TRANSCRIPT_TO_RESERVE = f"""CASE WHEN jobs.transcription_completed_at IS NOT NULL OR {_STANDING.format(step="transcribe")}
+    THEN 0 ELSE jobs.transcribe_micros END"""
+SUMMARY_TO_RESERVE = f"""CASE WHEN jobs.summarization_completed_at IS NOT NULL OR {_STANDING.format(step="summarize")}
+    THEN 0 ELSE jobs.summarize_micros END"""
+STILL_TO_RESERVE = f"({TRANSCRIPT_TO_RESERVE} + {SUMMARY_TO_RESERVE})"
 """What claiming a job adds to the reserved money: NULL where it is unpriced, 0 where nothing is left to pay."""
 
 _SINCE_HOUR = "(CAST(:{0}_start AS BIGINT) + 3599999) / 3600000 * 3600000"

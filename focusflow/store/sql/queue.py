@@ -3,7 +3,7 @@
 from focusflow.domain.jobs import Mover, Status
 from focusflow.store.database import Query
 from focusflow.store.sql.jobs import COLUMNS, OWNED, RELEASE_CLAIM, movable
-from focusflow.store.sql.ledger import STILL_TO_RESERVE
+from focusflow.store.sql.ledger import SUMMARY_TO_RESERVE, TRANSCRIPT_TO_RESERVE
 from focusflow.store.sql.money import IS_LIFTED
 
 LOCK_CLAIMS = Query("SELECT value FROM control WHERE key = 'claims' FOR UPDATE")
@@ -33,7 +33,8 @@ SELECT CASE WHEN CAST(:day_max_jobs AS BIGINT) IS NULL THEN 0
 # One statement picks and locks, the next one takes what was picked and chosen from: a bare `IN (SELECT ... SKIP LOCKED)` in the
 # UPDATE may be run again for every row, and take more than was asked for.
 _HEAD = f"""
-SELECT jobs.id, {STILL_TO_RESERVE} AS price, CASE WHEN jobs.claimed_at >= :day_start THEN 0 ELSE 1 END AS fresh,
+SELECT jobs.id, {TRANSCRIPT_TO_RESERVE} AS transcript, {SUMMARY_TO_RESERVE} AS summary,
+    CASE WHEN jobs.claimed_at >= :day_start THEN 0 ELSE 1 END AS fresh,
     CASE WHEN jobs.duration_seconds IS NULL THEN 0 ELSE 1 END AS measured,
     CASE WHEN jobs.budget_exempt = 1 OR {IS_LIFTED} THEN 1 ELSE 0 END AS lifted,
     CASE WHEN jobs.hold_kind = 'budget' THEN 1 ELSE 0 END AS held
