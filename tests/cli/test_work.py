@@ -132,7 +132,7 @@ def test_two_runs_on_one_database_pay_for_each_call_once(machine: Machine) -> No
     assert machine.server.bill("assemblyai") == 6
     assert len(machine.server.sandbox.notion.pages()) == 6
     spent = machine.rows("SELECT COUNT(*), COUNT(DISTINCT job_id) FROM charges WHERE state = 'settled'")
-    assert spent == [(12, 6)]
+    assert spent == [(18, 6)]  # a transcript, a summary and a title each
 
 
 def test_a_run_that_is_paused_from_elsewhere_begins_nothing(machine: Machine) -> None:
