@@ -6,7 +6,7 @@ no cancellation can leave a connection inside a transaction.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
@@ -62,7 +62,8 @@ class Query:
 
     def guarding(self, job_id: JobId, **parameters: Parameter) -> Statement:
         """Bind the parameters of a statement without whose row the whole transaction is void."""
-        return replace(self(**parameters), guard=job_id)
+        values = {name: stored(value) for name, value in parameters.items()}
+        return Statement(sql=self.sql, parameters=values, guard=job_id)
 
     def each(self, rows: Callable[[], Iterable[Mapping[str, Value]]]) -> Statement:
         """Run once for each row; called where the statement runs, and again if the transaction must be repeated."""
@@ -91,13 +92,16 @@ def storable(text: str) -> str:
 
 def bound(statement: Statement, results: Sequence[Sequence[Row]]) -> dict[str, Value]:
     """Return the parameters, with what earlier statements returned filled in."""
-    return {name: _filled(value, results) for name, value in statement.parameters.items()}
+    return {
+        name: _filled(value, results) if isinstance(value, (Picked, Computed)) else value
+        for name, value in statement.parameters.items()
+    }
 
 
-def _filled(value: Value | Picked | Computed, results: Sequence[Sequence[Row]]) -> Value:
+def _filled(value: Picked | Computed, results: Sequence[Sequence[Row]]) -> Value:
     if isinstance(value, Picked):
         return json.dumps([row[0] for row in results[value.statement]])
-    return value.function(results) if isinstance(value, Computed) else value
+    return value.function(results)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
