@@ -21,13 +21,13 @@ from textual.worker import Worker, WorkerState
 
 from focusflow.domain.jobs import JobId
 from focusflow.errors import FocusFlowError
-from focusflow.events import Bus, Event, Subscription
+from focusflow.events import Bus, Event, ServiceChanged, ServiceState, Subscription
 from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
 from focusflow.tui import actions, words
 from focusflow.tui.actions import Action, Context, Keymap
 from focusflow.tui.calls import CallsTable
 from focusflow.tui.commands import Commands
-from focusflow.tui.counts import CELLS, FAILED, Counts, cell_of, number, working
+from focusflow.tui.counts import CELLS, FAILED, Counts, cell_of, layout, number, working
 from focusflow.tui.deeds import Deeds, Older, priced
 from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.detail.pane import Detail
@@ -187,6 +187,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def on_heard(self, message: Heard) -> None:
         for event in message.events:
             self.detail.heard(event)
+            if isinstance(event, ServiceChanged) and event.state is ServiceState.BROKEN:
+                self.say(f"{event.service} is broken: {event.reason}", bad=True)
         changes = digest(message.events, self.live)
         self._show_changes(changes, lost=message.lost)
 
@@ -276,6 +278,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         main = self._main
         main.set_class(small, "-too-small")
         main.set_class(beside, "-beside")
+        main.set_class(len(layout(width)) == 1, "-one-line")
         main.set_class(not beside and height >= BELOW_LINES, "-below")
         self.call_after_refresh(self._show_keys)
         self.call_after_refresh(self._show_detail_soon)

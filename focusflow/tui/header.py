@@ -52,14 +52,16 @@ class Header(Band):
         self.redraw()
 
     def _lamps(self) -> Iterator[list[Part]]:
-        names = [*self._facts.services, *(name for name in self._live.services if name not in self._facts.services)]
-        for name in names:
-            yield self._service(name, self._live.services.get(name))
+        """Yield what is wrong first, because a narrow screen has no room for all."""
         for tick in self._live.loops.values():
             if tick.error is not None:
                 yield [
                     (_loop_words(tick), "$text-error" if tick.failures_in_a_row >= BROKEN_AFTER else "$text-warning")
                 ]
+        seen = self._live.services
+        names = [*self._facts.services, *(name for name in seen if name not in self._facts.services)]
+        for name in sorted(names, key=lambda name: _severity(seen.get(name))):
+            yield self._service(name, seen.get(name))
 
     def _service(self, name: str, seen: ServiceChanged | None) -> list[Part]:
         if seen is None:
@@ -89,9 +91,15 @@ def _soon(at: datetime, now: datetime) -> str:
     return "1 min" if said == "now" else said
 
 
+def _severity(seen: ServiceChanged | None) -> int:
+    """Return a number that is the lower the worse a service behaves; what works keeps the order of the work."""
+    order = (ServiceState.BROKEN, ServiceState.LIMITED, ServiceState.SLOW)
+    return order.index(seen.state) if seen is not None and seen.state in order else len(order)
+
+
 def _loop_words(tick: LoopTicked) -> str:
     again = f" ({tick.failures_in_a_row} times)" if tick.failures_in_a_row > 1 else ""
-    return f"{tick.loop} failed{again}"
+    return f"{plain(tick.loop)} failed{again}"
 
 
 def state(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]:

@@ -17,6 +17,8 @@ WARN = 80
 FULL = 100
 SPARK_DAYS = 30
 LEAST_DAYS = 7
+ROOMY = 100
+"""Columns below which the words that say that a budget is nearly gone need the place of others."""
 
 _PERIODS = {Period.DAY: "today", Period.WEEK: "this week", Period.MONTH: "this month"}
 
@@ -84,27 +86,26 @@ class MoneyBand(Band):
 
     def _today(self, purse: Purse, width: int) -> list[Part]:
         day = next(window for window in purse.windows if window.period is Period.DAY)
-        spent = words.cents(day.settled_micros)
-        parts: list[Part] = [(" today ", "$text-muted"), (spent, "bold")]
-        if day.reserved_micros:
-            parts.append((f" + {words.cents(day.reserved_micros)} reserved", "$text-muted"))
+        parts: list[Part] = [(" today ", "$text-muted"), (words.cents(day.settled_micros), "bold")]
         if purse.stopped_until is not None:
-            return [*parts, (f"  all spending is stopped until {self._until(purse)}", "bold $text-error")]
+            return [*parts, (f"  spending is stopped until {self._until(purse)}", "bold $text-error")]
+        share, roomy = used(day), width >= ROOMY
+        if day.reserved_micros and (roomy or share < WARN):
+            parts.append((f" + {words.cents(day.reserved_micros)} reserved", "$text-muted"))
         if day.limit_micros is None:
             return [*parts, (" of no limit", "$text-muted"), *self._others(purse)]
-        share = used(day)
         parts += [(f" of {words.cents(day.limit_micros)} ", ""), *bar(day, _bar_width(width), self._symbols)]
         parts += [(f" {share} % {verdict(share)}".rstrip(), level(share))]
-        return [*parts, *self._exceptions(purse, day), *self._others(purse)]
+        return [*parts, *(self._exceptions(day) if roomy else ()), *self._others(purse)]
 
     def _until(self, purse: Purse) -> str:
         assert purse.stopped_until is not None
         return words.until(purse.stopped_until, self._facts.clock.now(), self._facts.budgets.zone)
 
-    def _exceptions(self, purse: Purse, day: BudgetWindow) -> list[Part]:
+    def _exceptions(self, day: BudgetWindow) -> list[Part]:
         if day.limit_micros != day.configured_micros:
             before = "no limit" if day.configured_micros is None else words.cents(day.configured_micros)
-            return [(f" (set: {before})", "$text-muted")]
+            return [(f" (configured: {before})", "$text-muted")]
         return []
 
     def _others(self, purse: Purse) -> list[Part]:
