@@ -46,15 +46,14 @@ class ControlPart(Stored):
     # --------------------------------------------------------------------------------------------------------- reading
 
     async def stats(self, *, now: datetime, day_start: datetime, month_start: datetime) -> Stats:
-        counted, waiting, seconds, day, today, months, month, controls, instances = await self._database.read(
+        counted, waiting, seconds, day, month, spent, controls, instances = await self._database.read(
             [
                 sql.COUNTS(),
                 sql.WAITING(now=now),
                 sql.AVERAGE_SECONDS(latest=LATEST_ATTEMPTS),
                 sql.CLAIMED_SINCE(since=day_start),
-                sql.SPENDING(since=day_start),
                 sql.CLAIMED_SINCE(since=month_start),
-                sql.SPENDING(since=month_start),
+                ledger.SPENT(day_start=day_start, week_start=day_start, month_start=month_start),
                 sql.READ_CONTROLS(),
                 sql.READ_INSTANCES(),
             ]
@@ -62,14 +61,15 @@ class ControlPart(Stored):
         shelves = {shelf: sum(row[2] for row in counted if row[0] == shelf) for shelf in [*Status, HELD]}
         counts = {status: shelves[status] for status in Status}
         counts[Status.DISCOVERED] += shelves[HELD]
+        money = {period: sums for period, *sums in spent}
         return Stats(
             counts=counts,
             held=shelves[HELD],
             due=counts[Status.DISCOVERED] - waiting[0][0],
             failures_by_step={Step(step): n for status, step, n in counted if status == Status.FAILED and step and n},
             average_seconds_by_step={Step(step): average for step, average in seconds},
-            today=_spending(day, today),
-            month=_spending(months, month),
+            today=_spending(day, money["day"]),
+            month=_spending(month, money["month"]),
             control=_control(controls),
             instances=tuple(map(instance_from, instances)),
         )
@@ -227,11 +227,6 @@ def _control(rows: Sequence[Row]) -> ControlState:
     )
 
 
-def _spending(claimed: Sequence[Row], charges: Sequence[Row]) -> Spending:
-    by_state = {row[0]: int(row[1]) for row in charges}
-    return Spending(
-        jobs=claimed[0][0],
-        settled_micros=by_state.get("settled", 0),
-        reserved_micros=by_state.get("reserved", 0),
-        unpriced=sum(int(row[2]) for row in charges),
-    )
+def _spending(claimed: Sequence[Row], sums: Sequence[int]) -> Spending:
+    settled, reserved, unpriced = map(int, sums)
+    return Spending(jobs=claimed[0][0], settled_micros=settled, reserved_micros=reserved, unpriced=unpriced)

@@ -408,7 +408,7 @@ def test_the_front_page_of_a_million(benchmark: BenchmarkFixture, big: Bench) ->
         )
     )
     assert sum(stats.counts.values()) == MILLION
-    within(benchmark, 0.05)
+    within(benchmark, 0.004)
 
 
 FILTERS = {

@@ -128,7 +128,6 @@ EXPECTED = {
     "calls.CHANGED": "SEARCH jobs USING INDEX calls_changed",
     "control.WAITING": "SEARCH jobs USING INDEX jobs_waiting",
     "control.CLAIMED_SINCE": "SEARCH jobs USING COVERING INDEX jobs_claimed",
-    "control.SPENDING": "SEARCH charges USING COVERING INDEX charges_by_time",
     "control.AVERAGE_SECONDS": "SEARCH attempts USING INDEX attempts_done",
     "control.RETRY": "SEARCH jobs USING INDEX calls_by_",
     "control.RETRY_DELIVERIES": "SCAN deliveries USING INDEX deliveries_failed",

@@ -45,12 +45,6 @@ SELECT step, CAST(AVG(finished_at - started_at) AS DOUBLE PRECISION) / 1000 FROM
 
 CLAIMED_SINCE = Query("SELECT COUNT(*) FROM jobs WHERE claimed_at >= :since")
 
-SPENDING = Query("""
-SELECT state, CAST(COALESCE(SUM(COALESCE(actual_micros, estimate_micros, 0)), 0) AS BIGINT),
-    CAST(SUM(CASE WHEN actual_micros IS NULL AND estimate_micros IS NULL THEN 1 ELSE 0 END) AS BIGINT)
-FROM charges WHERE reserved_at >= :since AND state <> 'released' GROUP BY state
-""")
-
 READ_INSTANCES = Query("SELECT token, name, started_at, seen_at, details FROM instances ORDER BY started_at, token")
 
 READ_CONTROLS = Query("SELECT key, value FROM control WHERE key IN ('paused_at', 'capacity', 'discover_requested_at')")
