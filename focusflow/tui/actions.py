@@ -82,6 +82,11 @@ class Action:
     footer: int = 0
     """How much it is worth in the footer; 0: not shown there."""
 
+    @property
+    def always(self) -> bool:
+        """It means something at any moment."""
+        return self.when is _always
+
 
 _FINISHED = (Status.COMPLETED,)
 
@@ -164,6 +169,8 @@ ACTIONS: tuple[Action, ...] = (
            group=Group.SCREEN, writes=False, footer=98),
 )  # fmt: skip
 
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
 FILTER_KEYS = "0123456789"
 FILTER_WORDS = "Only the calls of one number above the list; 0 all of them"
 
@@ -199,6 +206,8 @@ class Keymap:
 
     keys: Mapping[str, tuple[str, ...]]
     """Keys by action id."""
+    moved: Mapping[str, str]
+    """Those that are not the built-in ones, for Textual: it goes through all of them at each key."""
     problems: tuple[str, ...]
     """Sentences for the user about wishes that were not followed."""
 
@@ -219,7 +228,9 @@ def keymap(wishes: Mapping[str, str], *scopes: Sequence[Action]) -> Keymap:
         mine, more = _scope(wishes, scope)
         keys |= mine
         problems += more
-    return Keymap(keys=keys, problems=tuple(problems))
+    built_in = {action.id: _split(action.keys) for scope in scopes for action in scope}
+    moved = {name: ",".join(mine) for name, mine in keys.items() if mine != built_in[name]}
+    return Keymap(keys=keys, moved=moved, problems=tuple(problems))
 
 
 def _scope(wishes: Mapping[str, str], scope: Sequence[Action]) -> tuple[dict[str, tuple[str, ...]], list[str]]:

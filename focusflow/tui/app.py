@@ -109,22 +109,21 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.symbols = words.symbols(facts.ascii)
         self.keys: Keymap = actions.keymap(facts.keys, actions.ACTIONS, DETAIL_ACTIONS)
         self.older: Older | None = None
+        self.table = CallsTable(desk, facts, self.live, id="calls")
+        self.detail = Detail(desk, facts, id="detail")
+        self._header, self._counts, self._money = Header(facts, self.live, engine), Counts(), MoneyBand(facts)
+        self._sentence, self._status, self._search_box, self._keys_line = Sentence(), StatusLine(), SearchBox(), Keys()
         self._commands = Commands(self)
         self._numbers_asked = anyio.Event()
         self._typing = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="main"):
-            yield Header(self.facts, self.live, self.engine)
-            yield Counts()
-            yield MoneyBand(self.facts)
+            yield from (self._header, self._counts, self._money)
             with Container(id="body"):
-                yield CallsTable(self.desk, self.facts, self.live, id="calls")
-                yield Detail(self.desk, self.facts, id="detail")
-            yield Sentence()
-            yield StatusLine()
-            yield SearchBox()
-            yield Keys()
+                yield self.table
+                yield self.detail
+            yield from (self._sentence, self._status, self._search_box, self._keys_line)
         yield Static(
             Content(f"The window is too small: FocusFlow needs {SMALLEST[0]} columns and {SMALLEST[1]} lines."),
             id="too-small",
@@ -132,7 +131,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         )
 
     def on_mount(self) -> None:
-        self.set_keymap({name: ",".join(keys) for name, keys in self.keys.keys.items()})
+        self.set_keymap(self.keys.moved)
         self.theme = self.facts.theme or ("ansi-dark" if self.facts.few_colours else "textual-dark")
         self.table.focus()
         self.run_worker(self._follow(), group="feed", exit_on_error=False)
@@ -144,10 +143,6 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def _main(self) -> Screen[Any]:
         """The screen below every question."""
         return self.screen_stack[0]
-
-    @property
-    def table(self) -> CallsTable:
-        return self._main.query_one(CallsTable)
 
     # ------------------------------------------------------------------------------------------------------ the feed
 
@@ -201,7 +196,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if changes.numbers or lost:
             self._numbers_asked.set()
         if changes.head:
-            self._main.query_one(Header).redraw()
+            self._header.redraw()
 
     def on_numbers(self, message: Numbers) -> None:
         other = message.stats != self.live.stats
@@ -222,17 +217,14 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     # ------------------------------------------------------------------------------------------------------- the lines
 
     def _show_head(self) -> None:
-        self._main.query_one(Header).redraw()
-        self._main.query_one(Counts).show(self.live.stats, self.table.view.filter)
-        self._main.query_one(MoneyBand).show(self.live.purse)
+        self._header.redraw()
+        self._counts.show(self.live.stats, self.table.view.filter)
+        self._money.show(self.live.purse)
 
     def on_calls_table_selected(self, message: CallsTable.Selected) -> None:
         row = message.row
-        if row is None:
-            self._main.query_one(Sentence).say(Content(""))
-        else:
-            said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone)
-            self._main.query_one(Sentence).say(Content(said))
+        said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone) if row else ""
+        self._sentence.tell(said)
         self._show_keys()
         self._show_detail_soon()
 
@@ -257,8 +249,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         count = number(cell, self.live.stats)
         if count is not None and not view.filter.search:
             parts.append(words.many(count, "call"))
-        self._main.query_one(StatusLine).listed(f" {self.symbols.dot} ".join(parts))
-        self._main.query_one(Counts).show(self.live.stats, view.filter)
+        self._status.listed(f" {self.symbols.dot} ".join(parts))
+        self._counts.show(self.live.stats, view.filter)
 
     def _show_keys(self) -> None:
         context = self.context()
@@ -269,7 +261,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             here = mine + [action for action in here if not taken & set(self.keys.of(action)[:1])]
             back = [action for action in actions.ACTIONS if action.id == "close"]
             here += [replace(action, footer=94) for action in back]
-        self._main.query_one(Keys).show(offered(here, context), self.keys)
+        self._keys_line.show(offered(here, context), self.keys)
 
     def on_resize(self, event: terminal.Resize) -> None:
         width, height = event.size
@@ -285,7 +277,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def say(self, sentence: str, *, bad: bool = False) -> None:
         """Answer on the status line."""
-        self._main.query_one(StatusLine).answer(sentence, style="$text-error" if bad else "")
+        self._status.answer(sentence, style="$text-error" if bad else "")
 
     def on_said(self, message: Said) -> None:
         self.say(message.sentence, bad=message.bad)
@@ -342,11 +334,12 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def do(self, name: str) -> None:
         """Do the action of that name, or say why it means nothing now."""
-        action = next(known for known in actions.ACTIONS if known.id == name)
-        context = self.context()
-        if not actions.applies(action, context):
-            self.say(_why_not(action, context))
-            return
+        action = actions.BY_ID[name]
+        if action.writes or not action.always:
+            context = self.context()
+            if not actions.applies(action, context):
+                self.say(_why_not(action, context))
+                return
         getattr(self._commands, name)()
 
     def action_filter(self, key: str) -> None:
@@ -365,14 +358,14 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def open_search(self) -> None:
         """Let somebody type what to search for, in the place of the status line."""
-        box = self._main.query_one(SearchBox)
+        box = self._search_box
         box.before = self.table.view.filter.search
         box.value = box.before
         self._show_search(True)
 
     def close_search(self) -> bool:
         """Leave the search as it was before; False if nobody is typing."""
-        box = self._main.query_one(SearchBox)
+        box = self._search_box
         if not box.display:
             return False
         self._search(box.before)
@@ -380,19 +373,19 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         return True
 
     def _show_search(self, shown: bool) -> None:
-        box = self._main.query_one(SearchBox)
+        box = self._search_box
         box.display = shown
-        self._main.query_one(StatusLine).display = not shown
+        self._status.display = not shown
         (box if shown else self.table).focus()
 
     @on(Input.Changed, "#search")
     def _typed(self, event: Input.Changed) -> None:
-        if self._main.query_one(SearchBox).display:
+        if self._search_box.display:
             self._typing = event.value
             self.set_timer(TYPING_SECONDS, partial(self._typed_out, event.value))
 
     def _typed_out(self, value: str) -> None:
-        if value == self._typing and self._main.query_one(SearchBox).display:
+        if value == self._typing and self._search_box.display:
             self._search(value)
 
     @on(Input.Submitted, "#search")
@@ -405,10 +398,6 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.list_calls(replace(self.table.view.filter, search=wanted.strip()))
 
     # --------------------------------------------------------------------------------------------------- the call beside
-
-    @property
-    def detail(self) -> Detail:
-        return self._main.query_one(Detail)
 
     def _detail_in_sight(self) -> bool:
         return any(self._main.has_class(name) for name in ("-beside", "-below", "-open"))
@@ -487,7 +476,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if engine is None:
             return
         engine.stop_claiming()
-        self._main.query_one(Header).redraw()
+        self._header.redraw()
         self.say("Nothing new is started; the screen closes when what runs is finished. q again: hand it back now.")
 
         self.set_interval(DRAIN_LOOK_SECONDS, self._leave_when_drained)

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from focusflow.domain.jobs import JobId, Status
 from focusflow.errors import FocusFlowError
-from focusflow.ports import Calls, JobRow
+from focusflow.ports import Calls, JobRow, Order
 from focusflow.tui import words
 from focusflow.tui.columns import GAP, Look, Placed, placed
 from focusflow.tui.empty import note
@@ -33,6 +33,22 @@ EDGE = 2
 READ_SECONDS = 10.0
 
 _STYLES = ("plain", "dim", "title", "done", "running", "failed", "waiting", "head", "sorted")
+
+
+class _Runs:
+    """Segments of a line, those of one style put together: each change of style costs forty bytes on the way."""
+
+    def __init__(self) -> None:
+        self.segments: list[Segment] = []
+
+    def add(self, text: str, style: Style) -> None:
+        if self.segments:
+            last, before, _ = self.segments[-1]
+            same_ground = before is not None and before.bgcolor == style.bgcolor
+            if before == style or (same_ground and text.isspace()):
+                self.segments[-1] = Segment(last + text, before)
+                return
+        self.segments.append(Segment(text, style))
 
 
 class CallsTable(Widget, can_focus=True):
@@ -263,7 +279,8 @@ class CallsTable(Widget, can_focus=True):
         if self._bring_in_sight(target):
             self.refresh()
         else:
-            self._redraw([job_id for job_id in (before, self._cursor) if job_id is not None])
+            moved = [job_id for job_id in (before, self._cursor) if job_id is not None]
+            self._redraw(moved, tell=False, cells=self._lit_cells(self.size.width))
         self._tell()
 
     def _bring_in_sight(self, target: int) -> bool:
@@ -325,12 +342,12 @@ class CallsTable(Widget, can_focus=True):
         """Draw these calls' lines, if they are in sight: how far they are has changed."""
         self._redraw(job_ids, tell=False)
 
-    def _redraw(self, job_ids: Iterable[JobId], *, tell: bool = True) -> None:
+    def _redraw(self, job_ids: Iterable[JobId], *, tell: bool = True, cells: int | None = None) -> None:
         lines = {job_id: y for y, job_id in enumerate(self._in_sight(), HEAD)}
         for job_id in job_ids:
             self._strips.pop(job_id, None)
             if (y := lines.get(job_id)) is not None:
-                self.refresh(Region(0, y, self.size.width, 1))
+                self.refresh(Region(0, y, cells or self.size.width, 1))
             if tell and job_id == self._cursor:
                 self._tell()
 
@@ -413,11 +430,11 @@ class CallsTable(Widget, can_focus=True):
         return drawn
 
     def _draw(self, row: JobRow, width: int) -> Strip:
-        base = self._style("base")
+        base, lit = self._style("base"), self._style("base")
         if row.job.id == self._cursor:
-            base += self._style("cursor" if self.has_focus else "rest")
-        marked = row.job.id in self.marked
-        segments = [Segment(self._edge(row.job.id), base + self._style("running") if marked else base)]
+            lit = base + self._style("cursor" if self.has_focus else "rest")
+        runs = _Runs()
+        runs.add(self._edge(row.job.id), lit)
         look = Look(
             now=self._facts.clock.now(),
             zone=self._facts.budgets.zone,
@@ -425,15 +442,23 @@ class CallsTable(Widget, can_focus=True):
             progress=self._live.progress,
         )
         for place in self._columns(width):
-            pieces = place.column.cell(row, look)
-            if len(pieces) == 1:
-                text, style = pieces[0]
-                fitted = self._fit(text, place.width, right=place.column.right)
-                segments.append(Segment(fitted, base + self._style(style)))
-            else:
-                segments += [Segment(text, base + self._style(style)) for text, style in pieces]
-            segments.append(Segment(" " * GAP, base))
-        return Strip(segments).adjust_cell_length(width, base)
+            column = place.column
+            for text, style in column.cell(row, look):
+                fitted = text if column.pieces else self._fit(text, place.width, right=column.right)
+                runs.add(fitted, lit + self._style("plain" if lit is not base else style))
+            runs.add(" " * GAP, lit)
+            if column.order is Order.CONTACT:
+                lit = base
+        return Strip(runs.segments).adjust_cell_length(width, base)
+
+    def _lit_cells(self, width: int) -> int:
+        """Return how many cells of the cursor's line are lit: up to the contact, so that a key sends few bytes."""
+        cells = EDGE
+        for place in self._columns(width):
+            cells += place.width + GAP
+            if place.column.order is Order.CONTACT:
+                break
+        return min(width, cells)
 
     def _edge(self, job_id: JobId) -> str:
         mark = self._symbols.mark if job_id in self.marked else " "

@@ -41,6 +41,8 @@ class Column:
     """Dropped before those of lower rank when the list is narrow."""
     cell: Callable[[JobRow, Look], Sequence[Piece]]
     right: bool = False
+    pieces: bool = False
+    """Its cells come in pieces that are as wide as they are to be."""
     order: Order | None = None
     """What sorts by it."""
 
@@ -215,7 +217,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(title="way", width=4, most=4, rank=4, cell=_direction),
     Column(title="type", width=8, most=8, rank=7, cell=_type),
     Column(title="length", width=7, most=7, rank=3, cell=_length, right=True, order=Order.LENGTH),
-    Column(title="step", width=4, most=4, rank=2, cell=strip),
+    Column(title="step", width=4, most=4, rank=2, cell=strip, pieces=True),
     Column(title="status", width=16, most=16, rank=2, cell=_status),
     Column(title="cost", width=8, most=8, rank=5, cell=_cost, right=True, order=Order.COST),
     Column(title="tries", width=5, most=5, rank=8, cell=_tries, right=True),

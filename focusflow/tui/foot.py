@@ -15,6 +15,22 @@ class Sentence(Band):
 
     def __init__(self) -> None:
         super().__init__(id="sentence")
+        self._text = ""
+
+    def tell(self, text: str) -> None:
+        """Show *text*, cut where there is no more room."""
+        self._text = text
+        width, height = self.size
+        if not width:
+            return
+        lines = Content(text).wrap(max(1, width - 2))
+        if len(lines) > height:
+            rest = Content(" ").join(lines[height - 1 :])
+            lines = [*lines[: height - 1], rest.truncate(width - 2, ellipsis=True)]
+        self.say(Content("\n").join(Content.assemble(" ", line) for line in lines))
+
+    def on_resize(self) -> None:
+        self.tell(self._text)
 
 
 class StatusLine(Band):
@@ -57,9 +73,14 @@ class Keys(Band):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
+        self._shown: tuple[int, list[tuple[str, str]]] = (0, [])
 
     def show(self, actions: Sequence[tuple[Action, str]], keymap: Keymap) -> None:
         """Show these actions, each with its word."""
+        state = (self.size.width, [(action.id, word) for action, word in actions])
+        if state == self._shown:
+            return
+        self._shown = state
         width, parts = self.size.width, list[Part]()
         used = 0
         for action, word in sorted(actions, key=lambda pair: -pair[0].footer):

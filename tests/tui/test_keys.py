@@ -25,7 +25,7 @@ from focusflow.tui.foot import SearchBox, StatusLine
 from focusflow.tui.help import Help
 from focusflow.tui.palette import Palette
 
-Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
+Opened = Callable[..., AbstractAsyncContextManager[Any]]
 Settle = Callable[[Pilot[Any]], Awaitable[None]]
 Desk = Any
 
@@ -34,18 +34,18 @@ TRANSCRIBING, SUMMARIZING, WAITING, FAILED, PAID_FAILED, SKIPPED, COMPLETED = (
 )
 
 
-async def at(pilot: Pilot[Any], job_id: JobId, *keys: str) -> None:
+async def at(pilot: Any, job_id: JobId, *keys: str) -> None:
     """Put the cursor on a call and press keys."""
     pilot.app.table.go_to(job_id)
     await pilot.press(*keys)
     await pilot.pause(0.05)
 
 
-def status(pilot: Pilot[Any]) -> str:
+def status(pilot: Any) -> str:
     return str(pilot.app.screen_stack[0].query_one(StatusLine).said)
 
 
-def cursor(pilot: Pilot[Any]) -> JobId:
+def cursor(pilot: Any) -> JobId:
     return JobId(pilot.app.table.row.job.id)
 
 
