@@ -326,7 +326,7 @@ FAULTS = (
             ),
             f"{KNOWN}/test_bad_input.py::test_a_renamed_column_costs_its_value_and_not_the_page",
             f"{NOTION}/test_notion_sink.py::test_30_a_renamed_property_is_left_out_and_named",
-            f"{STORE}/test_control.py::test_a_list_shows_how_far_the_sinks_are",
+            f"{STORE}/test_calls.py::test_a_list_shows_how_far_the_sinks_are",
         ),
     ),
     Fault(
