@@ -25,6 +25,7 @@ from focusflow.events import Bus, Event, ServiceChanged, ServiceState, Subscript
 from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
 from focusflow.tui import actions, words
 from focusflow.tui.actions import Action, Context, Keymap
+from focusflow.tui.beside import go_on_beside
 from focusflow.tui.calls import CallsTable
 from focusflow.tui.commands import Commands
 from focusflow.tui.counts import CELLS, FAILED, Counts, cell_of, layout, number, working
@@ -134,7 +135,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.set_keymap(self.keys.moved)
         self.theme = self.facts.theme or ("ansi-dark" if self.facts.few_colours else "textual-dark")
         self.table.focus()
-        self.run_worker(self._follow(), group="feed", exit_on_error=False)
+        go_on_beside(self, self._follow, group="feed")
         self._look_for_older()
         if self.keys.problems:
             self.say(self.keys.problems[0], bad=True)
@@ -302,7 +303,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def run_flow(self, flow: Flow) -> None:
         """Let something go on beside the screen, which may ask; what goes wrong is said."""
-        self.run_worker(self._guarded(flow), group="deeds", exit_on_error=False)
+        go_on_beside(self, partial(self._guarded, flow), group="deeds")
 
     async def _guarded(self, flow: Flow) -> None:
         try:
@@ -438,7 +439,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         row = self.table.row
         job_id = row.job.id if row else None
         if self.detail.job_id != job_id:
-            self.run_worker(self.detail.show(job_id), group="detail", exclusive=True, exit_on_error=False)
+            go_on_beside(self, partial(self.detail.show, job_id), group="detail", exclusive=True)
 
     def on_detail_pane_changed(self, message: Detail.PaneChanged) -> None:
         self._show_keys()

@@ -5,6 +5,7 @@ Drawn line by line: a keypress draws the two lines it changes. The cursor and th
 
 import textwrap
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from typing import ClassVar
 
 import anyio
@@ -20,6 +21,7 @@ from focusflow.domain.jobs import JobId, Status
 from focusflow.errors import FocusFlowError
 from focusflow.ports import Calls, JobRow, Order
 from focusflow.tui import words
+from focusflow.tui.beside import go_on_beside
 from focusflow.tui.columns import GAP, Look, Placed, placed
 from focusflow.tui.empty import note
 from focusflow.tui.facts import Facts
@@ -139,7 +141,7 @@ class CallsTable(Widget, can_focus=True):
             self._move_to(self.window.ids.index(job_id))
 
     def _read(self, work: Callable[[], Awaitable[object]], *, place: bool = True) -> None:
-        self.run_worker(self._do_read(work, place), group="rows", exit_on_error=False)
+        go_on_beside(self, partial(self._do_read, work, place), group="rows")
 
     async def _do_read(self, work: Callable[[], Awaitable[object]], place: bool) -> None:
         """Let one read after the other change what is held, and put the cursor back where it was."""
@@ -150,9 +152,11 @@ class CallsTable(Widget, can_focus=True):
                 with anyio.fail_after(READ_SECONDS):
                     await work()
             except FocusFlowError as exc:
+                self._owed = 0
                 self.post_message(self.Trouble(str(exc)))
                 return
             except TimeoutError:
+                self._owed = 0
                 self.post_message(self.Trouble("The database has not answered for ten seconds."))
                 return
             if place:
@@ -215,6 +219,9 @@ class CallsTable(Widget, can_focus=True):
         """Move the cursor; where rows are not held yet, it goes on as soon as they are."""
         where = self.window.index(self._cursor)
         if where is None:
+            return
+        if self._owed:
+            self._owed += by
             return
         target = where + by
         last = len(self.window.ids) - 1

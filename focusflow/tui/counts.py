@@ -1,5 +1,6 @@
 """How many calls are in each state, and which of them does the list show?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -8,6 +9,7 @@ from textual.message import Message
 
 from focusflow.domain.jobs import WORKING, Status
 from focusflow.ports import JobFilter, Stats
+from focusflow.tui import words
 from focusflow.tui.band import Band, Part
 
 
@@ -19,7 +21,7 @@ class Cell:
     word: str
     filter: JobFilter
     style: str = ""
-    digits: int = 6
+    digits: int = 5
     """Room for the number, so that nothing moves as it grows."""
 
     @property
@@ -27,7 +29,7 @@ class Cell:
         return len(f" {self.key} {self.word} ") + self.digits
 
 
-def _of(key: str, status: Status, style: str = "", *, digits: int = 6) -> Cell:
+def _of(key: str, status: Status, style: str = "", *, digits: int = 5) -> Cell:
     return Cell(key=key, word=str(status), filter=JobFilter(statuses=(status,)), style=style, digits=digits)
 
 
@@ -38,7 +40,7 @@ CELLS: tuple[Cell, ...] = (
     _of("3", Status.FAILED, "bold $text-error"),
     _of("4", Status.SKIPPED),
     _of("5", Status.TRANSCRIBING, "$text-warning", digits=2),
-    _of("6", Status.TRANSCRIBED, "$text-warning", digits=2),
+    _of("6", Status.TRANSCRIBED, "$text-warning", digits=1),
     _of("7", Status.SUMMARIZING, "$text-warning", digits=2),
     _of("8", Status.SYNCING, "$text-warning", digits=2),
     Cell(key="9", word="waiting", filter=JobFilter(held_only=True), style="$text-warning", digits=5),
@@ -109,13 +111,14 @@ class Counts(Band):
         count = number(cell, self._stats)
         chosen = cell is cell_of(self._filter)
         style = (cell.style if count else "$text-muted") if cell is not CELLS[0] else ""
-        said = "" if count is None else _short(count)
-        blanks = " " * max(0, width - len(f" {cell.key} {cell.word} {said}"))
+        said = "" if count is None else _short(count, width - len(f" {cell.key} {cell.word} "))
+        word = words.elide(cell.word, max(1, width - len(f" {cell.key}  {said}")))
+        blanks = " " * max(0, width - len(f" {cell.key} {word} {said}"))
         return [
             (" ", ""),
             (cell.key, "$text-accent"),
             (" ", ""),
-            (cell.word, f"{style} reverse" if chosen else style),
+            (word, f"{style} reverse" if chosen else style),
             (f" {said}", f"{style} bold" if count else style),
             (blanks, ""),
         ]
@@ -130,11 +133,21 @@ def layout(width: int) -> list[list[tuple[Cell, int]]]:
     columns = [max(one.width, other.width) for one, other in zip(above, below, strict=True)]
     if sum(columns) <= width:
         return [list(zip(line, columns, strict=True)) for line in (above, below)]
-    return [[(cell, cell.width) for cell in line] for line in (above, below)]
+    return [_squeezed(line, width) for line in (above, below)]
 
 
-def _short(count: int) -> str:
-    """Return a number in at most six cells: `9,999`, `12.3k`, `1.25M`."""
+def _squeezed(cells: Sequence[Cell], width: int) -> list[tuple[Cell, int]]:
+    """Return cells in one line, each as wide as it likes, or all alike where that is too much."""
+    if sum(cell.width for cell in cells) <= width:
+        return [(cell, cell.width) for cell in cells]
+    return [(cell, width // len(cells)) for cell in cells]
+
+
+def _short(count: int, room: int) -> str:
+    """Return a number, in at most five cells where there is no room for more: `9,999`, `12.3k`, `125k`, `1.25M`."""
+    exact = f"{count:,}"
+    if len(exact) <= max(room, 5):
+        return exact
     if count < 100_000:
-        return f"{count:,}"
+        return f"{count / 1_000:.1f}k"
     return f"{count / 1_000:.0f}k" if count < 1_000_000 else f"{count / 1_000_000:.2f}M"

@@ -17,6 +17,7 @@ WARN = 80
 FULL = 100
 SPARK_DAYS = 30
 LEAST_DAYS = 7
+NARROW = 76
 ROOMY = 100
 """Columns below which the words that say that a budget is nearly gone need the place of others."""
 
@@ -90,7 +91,7 @@ class MoneyBand(Band):
         if purse.stopped_until is not None:
             return [*parts, (f"  spending is stopped until {self._until(purse)}", "bold $text-error")]
         share, roomy = used(day), width >= ROOMY
-        if day.reserved_micros and (roomy or share < WARN):
+        if day.reserved_micros and (roomy or (share < WARN and width >= NARROW)):
             parts.append((f" + {words.cents(day.reserved_micros)} reserved", "$text-muted"))
         if day.limit_micros is None:
             return [*parts, (" of no limit", "$text-muted"), *self._others(purse)]
