@@ -60,6 +60,7 @@ class _Check:
 
     check: Callable[[Any], object]
 
+
 if TYPE_CHECKING:
     from focusflow.domain.budgets import Budgets
 

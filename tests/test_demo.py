@@ -106,7 +106,9 @@ def test_its_lines_fit_a_small_terminal(tmp_path: Path) -> None:
     """80 by 24 in tmux: a line that is too long would be wrapped, and tmux can tell."""
     tmux = ["tmux", "-L", f"focusflow-{os.getpid()}", "-f", "/dev/null"]
     settings = " ".join(f"{name}='{value}'" for name, value in environ(tmp_path).items())
-    command = f"env {settings} {sys.executable} -m focusflow demo --no-screen --speed 50; tmux wait-for -S done-{os.getpid()}"
+    command = (
+        f"env {settings} {sys.executable} -m focusflow demo --no-screen --speed 50; tmux wait-for -S done-{os.getpid()}"
+    )
     subprocess.run(
         [*tmux, "new-session", "-d", "-x", "80", "-y", "24", "-s", "demo", "-c", str(tmp_path), "sh"], check=True
     )

@@ -22,6 +22,7 @@ from focusflow.domain.money import (
     format_usd,
     transcription_micros,
 )
+from focusflow.tui.actions import ACTIONS, shown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -95,6 +96,14 @@ def test_every_command_is_in_the_table() -> None:
         named |= {f"{group} {name}".strip() for name in names}
 
     assert named == commands()
+
+
+def test_every_key_is_in_the_table() -> None:
+    """In the order and the words of the help."""
+    said = [(row[0], row[1]) for row in table(section("Keys"))]
+    keys = [", ".join(f"`{shown(key)}`" for key in action.keys.split(",")) for action in ACTIONS]
+
+    assert said == [(shown_as, action.help) for shown_as, action in zip(keys, ACTIONS, strict=True)]
 
 
 def test_every_exit_code_is_documented_in_the_readme_and_in_the_help() -> None:

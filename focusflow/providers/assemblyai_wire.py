@@ -130,8 +130,10 @@ def _is_unset(value: object) -> bool:
 
 _WHAT_TO_DO: Final = (
     (r"speech.?threshold", "Lower assemblyai.speech_threshold and retry, or skip it."),
-    (r"not appear to contain audio|unsupported|corrupt", "Play the file: if it can be heard, convert it to MP3 and put it "
-     "in its place; else skip it."),
+    (
+        r"not appear to contain audio|unsupported|corrupt",
+        "Play the file: if it can be heard, convert it to MP3 and put it in its place; else skip it.",
+    ),
     (r"too short", "Skip it."),
     (r"too long", "Cut it into parts, or skip it."),
     (r"language", "Set assemblyai.language_code (or a rule's language) and retry, or skip it."),

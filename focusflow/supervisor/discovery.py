@@ -11,7 +11,6 @@ import structlog
 from focusflow.domain.eligibility import Rules, fingerprint, owner_allowed, refusal
 from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy, Status
 from focusflow.domain.money import Estimate
-from focusflow.domain.routing import Consequences, facts_of, route
 from focusflow.domain.recordings import (
     Sidecar,
     estimated_seconds,
@@ -21,6 +20,7 @@ from focusflow.domain.recordings import (
     read_file_name,
     read_sidecar,
 )
+from focusflow.domain.routing import Consequences, facts_of, route
 from focusflow.errors import CursorExpired, FocusFlowError, HoldKind, Permanent, StepError
 from focusflow.ports import Absorbed, Arrival, Clock, Inbox, Source, SourceFile, SourcePage
 

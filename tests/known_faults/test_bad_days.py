@@ -182,9 +182,7 @@ async def test_a_lease_is_put_right_at_the_next_beat_after_a_jump(world: OpenWor
 async def claimed_by_the_dead(product: Product, job_id: JobId) -> Claim:
     """Claim the call as a process does that dies before its first beat."""
     now = product.clock.now()
-    limits = ClaimLimits(
-        batch=1, newest_first=False, day_start=now, day_max_jobs=None, minute_max_jobs=None
-    )
+    limits = ClaimLimits(batch=1, newest_first=False, day_start=now, day_max_jobs=None, minute_max_jobs=None)
     (claim,) = await product.works.store.claim(
         limits, token="of the dead", claimed_by="there:1", now=now, lease_until=now + timedelta(minutes=2)
     )
