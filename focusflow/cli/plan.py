@@ -193,9 +193,15 @@ def _notes(plan: Plan) -> Iterator[str]:
     whole = sum_of([*plan.waiting(), *plan.by_rule()])
     if whole.unpriced:
         what = f"nobody knows the price of {', '.join(plan.unpriced)}" if plan.unpriced else "their length is unknown"
-        yield f"{whole.unpriced:,} calls are unpriced and not in the sums (+?): {what}."
+        calls = "1 call is" if whole.unpriced == 1 else f"{whole.unpriced:,} calls are"
+        yield f"{calls} unpriced and not in the sums (+?): {what}."
     if whole.guessed:
-        yield f"The length of {whole.guessed:,} calls is guessed from the size of their files."
+        files = (
+            "1 call is guessed from the size of its file"
+            if whole.guessed == 1
+            else (f"{whole.guessed:,} calls is guessed from the size of their files")
+        )
+        yield f"The length of {files}."
     if not plan.judged:
         yield "The rules have changed since: `focusflow discover` judges the calls anew."
     if whole.calls:
