@@ -913,11 +913,10 @@ class Surroundings:
     ascii: bool
     """Text is not UTF-8 here."""
     in_tmux: bool
-    pager: str
 
 
 def surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
-    """Look at the environment's usual names: NO_COLOR, COLORTERM, LC_ALL, TMUX, PAGER, ..."""
+    """Look at the environment's usual names: NO_COLOR, COLORTERM, LC_ALL, TMUX, ..."""
     environ = os.environ if environ is None else environ
     far = bool(environ.get("SSH_CONNECTION") or environ.get("TMUX") or environ.get("STY"))
     true_colour = environ.get("COLORTERM", "") in ("truecolor", "24bit")
@@ -926,7 +925,6 @@ def surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
         few_colours=bool(environ.get("NO_COLOR")) or (far and not true_colour),
         ascii=environ.get("TERM") == "linux" or (bool(words) and "utf" not in words.lower()),
         in_tmux=bool(environ.get("TMUX")),
-        pager=environ.get("PAGER") or "less",
     )
 
 

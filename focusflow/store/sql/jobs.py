@@ -13,10 +13,6 @@ def listed(statuses: Iterable[Status]) -> str:
 
 OWNED = listed(WORKING)
 
-SHELF = "lower(status)"
-"""The status for lists only, whose index is on this expression. An index on the status itself would seem useful to SQLite
-wherever a status is named, and make a claim or a request by id walk through the whole backlog."""
-
 
 def movable(after: Status, mover: Mover) -> str:
     """Return the statuses from which *mover* may move a job to *after*, as an SQL list."""
