@@ -76,6 +76,8 @@ class Query:
 
 def stored(value: Parameter) -> Value | Picked | Computed:
     """Return the value as the databases keep it: instants as milliseconds, text without what no database takes."""
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, str):
         return storable(value.value if isinstance(value, Enum) else value)
     if isinstance(value, datetime):

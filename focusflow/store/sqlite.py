@@ -1,16 +1,20 @@
 """How are transactions run on an SQLite file?
 
-One connection writes and one reads, each on its own thread. A transaction is one function on the writer's thread: whatever becomes
-of the task that waits for it, the function runs from BEGIN to COMMIT or ROLLBACK.
+One connection writes and one reads, each on its own thread. A transaction runs whole on the writer's thread, from BEGIN to COMMIT or
+ROLLBACK, whatever becomes of the task that waits for it. Transactions that wait at the same time share a commit, which is most of what
+a small one costs: each is still all or nothing, and nobody hears of his before all of it is on the disk.
 """
 
 import errno
 import os
 import re
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Literal, TypeVar
 
 import aiosqlite
@@ -26,9 +30,20 @@ Synchronous = Literal["FULL", "NORMAL"]
 OLDEST_SQLITE = (3, 37)
 """STRICT tables; UPDATE FROM, RETURNING and MATERIALIZED are older."""
 CLOSE_SECONDS = 10.0
+SHARED_SECONDS = 0.005
+"""A commit takes along what waits for no longer than this, so that a short transaction does not wait for many."""
 
 _LOCK_CLAUSE = re.compile(r"\bFOR UPDATE( OF \w+)?( SKIP LOCKED)?")
 _REMOTE = ("nfs", "cifs", "smb", "afs", "9p", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "ceph", "glusterfs", "lustre")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A transaction that has not been run yet, and then what came of it."""
+
+    statements: Sequence[Statement]
+    results: list[list[Row]] = field(default_factory=list)
+    error: BaseException | None = None
 
 
 class SqliteDatabase:
@@ -56,10 +71,16 @@ WHERE summaries.id = hits.rowid AND summaries.superseded_at IS NULL AND jobs.id 
         self._path = path
         self._writer, self._reader = writer, reader
         self._translated: dict[str, str] = {}
+        self._queue: deque[_Waiting] = deque()
 
     async def run(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        mine = _Waiting(statements)
         with _explained(self._path):
-            return await _on_thread(self._writer, lambda connection: self._transact(connection, statements))
+            self._queue.append(mine)
+            await _on_thread(self._writer, self._commit_waiting)
+            if mine.error is not None:
+                raise mine.error
+        return mine.results
 
     async def read(self, statements: Sequence[Statement]) -> list[list[Row]]:
         with _explained(self._path):
@@ -69,16 +90,47 @@ WHERE summaries.id = hits.rowid AND summaries.superseded_at IS NULL AND jobs.id 
         with _explained(self._path):
             await _on_thread(self._writer, _optimize)
 
-    def _transact(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[list[Row]]:
-        connection.execute("BEGIN IMMEDIATE")
+    def _commit_waiting(self, connection: sqlite3.Connection) -> None:
+        """Run what waits as one commit; each task that waits calls this, and most find that another's call took theirs along."""
+        if not self._queue:
+            return
+        together: list[_Waiting] = []
         try:
-            results = self._each(connection, statements)
+            connection.execute("BEGIN IMMEDIATE")
+            self._run_each(connection, together)
             connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return results
+        except BaseException as exc:  # noqa: BLE001  # raised where it is waited for, as everything is
+            _roll_back(connection)
+            if not together:
+                self._queue.popleft().error = exc  # nobody's transaction was begun: the first in the queue hears why
+            elif len(together) == 1:
+                together[0].error = exc
+            else:
+                self._alone(connection, together)
+
+    def _run_each(self, connection: sqlite3.Connection, together: list[_Waiting]) -> None:
+        """Run what waits, noting each before it begins. Raises when one fails that has written something already."""
+        enough = monotonic() + SHARED_SECONDS
+        while self._queue and (not together or monotonic() < enough):
+            together.append(self._queue.popleft())
+            written = connection.total_changes
+            try:
+                together[-1].results = self._each(connection, together[-1].statements)
+            except LostClaim as exc:
+                if connection.total_changes != written:
+                    raise
+                together[-1].error = exc
+
+    def _alone(self, connection: sqlite3.Connection, transactions: Sequence[_Waiting]) -> None:
+        """Run each anew with a commit of its own: one of them failed, and must not take the others with it."""
+        for mine in transactions:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                mine.results, mine.error = self._each(connection, mine.statements), None
+                connection.execute("COMMIT")
+            except BaseException as exc:  # noqa: BLE001  # raised where it is waited for
+                _roll_back(connection)
+                mine.error = exc
 
     def _snapshot(self, connection: sqlite3.Connection, statements: Sequence[Statement]) -> list[list[Row]]:
         connection.execute("BEGIN")
@@ -105,6 +157,11 @@ WHERE summaries.id = hits.rowid AND summaries.superseded_at IS NULL AND jobs.id 
         if sql not in self._translated:
             self._translated[sql] = translate(sql)
         return self._translated[sql]
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def translate(sql: str) -> str:
