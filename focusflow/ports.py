@@ -501,9 +501,9 @@ class Summary:
 class Documents:
     """A job's artifacts; each that is there need not be paid for again."""
 
-    raw_transcript: bytes | None
-    transcript: Transcript | None
-    summary: Summary | None
+    raw_transcript: bytes | None = None
+    transcript: Transcript | None = None
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -525,13 +525,25 @@ class Delivery:
     """Until then it is left to whoever took it; None: nobody is at it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an attempt at a step ended."""
+
+    id: int
+    outcome: Outcome
+    error: str | None = None
+
+
 class JobRecord(Protocol):
     """What the pipeline needs of the store: each step's facts, committed before the next thing happens."""
 
     async def documents(self, job_id: JobId) -> Documents: ...
 
-    async def begin(self, claim: Claim, step: Step, *, now: datetime) -> int:
-        """Open an attempt at *step*, move the job to the status it has during it, return the attempt's id."""
+    async def begin(self, claim: Claim, step: Step, *, now: datetime, after: int | None = None) -> int:
+        """Open an attempt at *step*, move the job to the status it has during it, return the attempt's id.
+
+        The attempt *after* which it begins is closed as done in the same commit.
+        """
 
     async def end(
         self,
@@ -544,7 +556,8 @@ class JobRecord(Protocol):
     ) -> None:
         """Close an attempt without moving the job."""
 
-    async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime) -> None: ...
+    async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime, intending: bool = False) -> None:
+        """Keep the reference to the upload; *intending* to order its transcript at once commits that intent with it."""
 
     async def intend_submit(self, claim: Claim, *, now: datetime) -> None: ...
 
@@ -565,8 +578,12 @@ class JobRecord(Protocol):
         settlement: Settlement | None,
         *,
         now: datetime,
-    ) -> None:
-        """Store the transcript, settle its charge, close the attempt: transcribing -> transcribed."""
+        then: Step | None = None,
+    ) -> int | None:
+        """Store the transcript, settle its charge, close the attempt: transcribing -> transcribed.
+
+        *then* begins that step in the same commit; the id of its attempt is returned.
+        """
 
     async def summarized(
         self,
@@ -576,8 +593,12 @@ class JobRecord(Protocol):
         settlement: Settlement | Sequence[Settlement] | None,
         *,
         now: datetime,
-    ) -> None:
-        """Store a new summary version, settle each answer it took, close the attempt. The job stays `summarizing`."""
+        then: Step | None = None,
+    ) -> int | None:
+        """Store a new summary version, settle each answer it took, close the attempt. The job stays `summarizing`.
+
+        *then* begins that step in the same commit; the id of its attempt is returned.
+        """
 
     async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
         """Record what was charged although the step failed. Never fenced."""
@@ -597,8 +618,8 @@ class JobRecord(Protocol):
         *release* gives back the lease the delivery was taken with, if it still stands.
         """
 
-    async def complete(self, claim: Claim, *, now: datetime) -> None:
-        """syncing -> completed; releases what was reserved and not spent, and the lease."""
+    async def complete(self, claim: Claim, *, now: datetime, attempt: Ended | None = None) -> None:
+        """syncing -> completed; closes the *attempt*, releases what was reserved and not spent, and the lease."""
 
     async def give_back(self, claim: Claim, *, now: datetime, note: str) -> None:
         """Back to discovered, lease released, open attempts cancelled, unspent reservations released."""

@@ -12,7 +12,7 @@ from focusflow.domain.transcript import Transcript
 from focusflow.errors import Ambiguous, Held, StepError, StoreError, Transient
 from focusflow.pipeline.chain import Chain, StepLimits
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
-from focusflow.ports import Delivery, Page, Sink, Summary
+from focusflow.ports import Delivery, Ended, Page, Sink, Summary
 
 _log = structlog.get_logger(__name__)
 
@@ -27,11 +27,13 @@ def delivery_lease(limits: StepLimits) -> timedelta:
     return timedelta(seconds=limits.sync + CREATE_SECONDS + LEASE_MARGIN_SECONDS)
 
 
-async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summary) -> None:
-    """Bring the call to every sink. What a sink refuses is kept with it and tried again; the job completes all the same."""
+async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summary) -> Ended:
+    """Bring the call to every sink; return how the attempt ended, for the commit that completes the job.
+
+    What a sink refuses is kept with it and tried again; the job completes all the same.
+    """
     chain = run.chain
-    attempt_id = await chain.store.begin(run.claim, Step.SYNC, now=chain.clock.now())
-    run.step = Step.SYNC
+    attempt_id = await run.begin(Step.SYNC)
     errors = []
     for sink in chain.sinks:
         now = chain.clock.now()
@@ -49,7 +51,7 @@ async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summa
             errors.append(delivered.error)
             await run.note(delivered.error, "warning")
     outcome = Outcome.FAILED if errors else Outcome.DONE
-    await chain.store.end(run.claim, attempt_id, outcome, error="; ".join(errors) or None, now=chain.clock.now())
+    return Ended(id=attempt_id, outcome=outcome, error="; ".join(errors) or None)
 
 
 async def redeliver(chain: Chain, job: Job, delivery: Delivery) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
 from focusflow.errors import DiskFull, StoreBusy
 from focusflow.ports import Clock
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -16,8 +19,8 @@ PATIENCE = 15 * 60.0
 """Seconds until a store that stays full or busy is somebody else's business; the step's own deadline may be sooner."""
 
 
-async def insist(clock: Clock, write: Callable[[], Awaitable[None]]) -> None:
-    """Repeat *write* with growing pauses while the store is busy or its disk full, for `PATIENCE` at most.
+async def insist(clock: Clock, write: Callable[[], Awaitable[T]]) -> T:
+    """Repeat *write* with growing pauses while the store is busy or its disk full, for `PATIENCE` at most; return what it does.
 
     Writing twice must be as good as writing once. Raises what the last try raised.
     """
@@ -25,12 +28,10 @@ async def insist(clock: Clock, write: Callable[[], Awaitable[None]]) -> None:
     pause = FIRST_PAUSE
     while True:
         try:
-            await write()
+            return await write()
         except (StoreBusy, DiskFull) as exc:
             if clock.now() + timedelta(seconds=pause) > give_up_at:
                 raise
             _log.warning(f"A result is kept until it can be stored: {exc}", seconds=pause)
-        else:
-            return
         await clock.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -6,13 +6,14 @@ from datetime import timedelta
 import anyio
 import structlog
 
-from focusflow.domain.jobs import Claim, SkippedBy
+from focusflow.domain.jobs import Claim, Job, SkippedBy
 from focusflow.errors import Held, LostClaim, Permanent, StepError, StoreError, Transient
 from focusflow.pipeline.chain import Chain
 from focusflow.pipeline.deliver import deliver_everywhere
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
 from focusflow.pipeline.summarize import summary_of
 from focusflow.pipeline.transcribe import NothingSaid, transcript_of
+from focusflow.ports import Documents
 
 NOTHING_SAID = "Nothing was said in this recording."
 
@@ -44,7 +45,7 @@ async def run_job(chain: Chain, claim: Claim) -> None:
 
 
 async def _steps(run: JobRun) -> None:
-    documents = await run.chain.store.documents(run.job.id)
+    documents = await run.chain.store.documents(run.job.id) if _has_begun(run.job) else Documents()
     try:
         transcript = await transcript_of(run, documents)
     except NothingSaid:
@@ -54,10 +55,17 @@ async def _steps(run: JobRun) -> None:
     if not transcript.text.strip():
         return await _skip_silence(run)
     summary = await summary_of(run, documents, transcript)
-    await deliver_everywhere(run, transcript, summary)
-    await run.chain.store.complete(run.claim, now=run.chain.clock.now())
+    attempt = await deliver_everywhere(run, transcript, summary)
+    await run.chain.store.complete(run.claim, now=run.chain.clock.now(), attempt=attempt)
     _log.info(f"completed: {summary.title}", job=run.job.id)
     return None
+
+
+def _has_begun(job: Job) -> bool:
+    """Say whether an earlier run may have left documents: there are none before an order was meant."""
+    return (
+        job.submit_intent_at is not None or job.transcript_id is not None or job.transcription_completed_at is not None
+    )
 
 
 async def _skip_silence(run: JobRun) -> None:

@@ -1,7 +1,7 @@
 """Where is a job on its way, and which attempt is open?"""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import anyio
@@ -44,24 +44,45 @@ class JobRun:
         self.chain = chain
         self.claim = claim
         self.step = Step.DOWNLOAD
+        self._begun: dict[Step, int] = {}
 
     @property
     def job(self) -> Job:
         return self.claim.job
 
     @asynccontextmanager
-    async def attempt(self, step: Step, seconds: float) -> AsyncIterator[int]:
+    async def attempt(self, step: Step, seconds: float, *, after: int | None = None) -> AsyncIterator[int]:
         """Open an attempt at *step* and yield its id; more than *seconds* is a `Transient`.
 
-        Whoever stores the step's result closes the attempt; an exception leaves that to what becomes of the job.
+        Whoever stores the step's result closes the attempt; an exception leaves that to what becomes of the job. The attempt
+        *after* which it comes is closed as done.
         """
+        attempt_id = await self.begin(step, after=after)
+        with self.deadline(seconds):
+            yield attempt_id
+
+    async def begin(self, step: Step, *, after: int | None = None) -> int:
+        """Open an attempt at *step*, unless `begun` told of one, and return its id."""
         self.step = step
-        attempt_id = await self.chain.store.begin(self.claim, step, now=self.chain.clock.now())
+        if step in self._begun:
+            return self._begun.pop(step)
+        return await self.chain.store.begin(self.claim, step, now=self.chain.clock.now(), after=after)
+
+    def begun(self, step: Step, attempt_id: int | None) -> None:
+        """Note an attempt that the commit of the step before has opened already."""
+        if attempt_id is not None:
+            self._begun[step] = attempt_id
+
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Give the step so many seconds from now on; more is a `Transient`."""
         try:
             with anyio.fail_after(seconds):
-                yield attempt_id
+                yield
         except TimeoutError as exc:
-            raise Transient(f"The step {step} took longer than {_minutes(seconds)}: it goes on where it was.") from exc
+            raise Transient(
+                f"The step {self.step} took longer than {_minutes(seconds)}: it goes on where it was."
+            ) from exc
 
     async def note(self, message: str, level: str = "info") -> None:
         """Write a line to the job's own log."""

@@ -43,7 +43,8 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
     ):
         summary = await _write(run, transcript, bill, routed)
         paid, now = bill.settlements(), clock.now()
-        await insist(clock, partial(store.summarized, run.claim, attempt_id, summary, paid, now=now))
+        stored = partial(store.summarized, run.claim, attempt_id, summary, paid, now=now, then=Step.SYNC)
+        run.begun(Step.SYNC, await insist(clock, stored))
     return summary
 
 

@@ -1,6 +1,6 @@
 """How is audio turned into words without ever being paid for twice?
 
-The order of commits is the promise: upload, commit its reference, commit the intent, order, commit the order's id, ask until it is
+The order of commits is the promise: upload, commit its reference and the intent, order, commit the order's id, ask until it is
 ready, commit the raw answer, understand it. Whatever breaks in between, the next run looks before it pays.
 """
 
@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import structlog
 
 from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Step
@@ -23,6 +24,8 @@ from focusflow.ports import Documents, Downloaded, Settlement, TranscriptFailed,
 ORDER_SECONDS = 60.0
 """An order under way is not interrupted by a stop for this long: an interrupted one must be looked for later."""
 LOOK_AGAIN_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
 
 
 class NothingSaid(Permanent):
@@ -43,8 +46,7 @@ async def transcript_of(run: JobRun, documents: Documents) -> Transcript | None:
         return documents.transcript
     transcript_id = run.job.transcript_id or await _order_made_before(run)
     if transcript_id is None:
-        upload_ref = await _upload(run)
-        return None if upload_ref is None else await _order_and_collect(run, upload_ref, documents)
+        return await _order_anew(run, documents)
     async with run.attempt(Step.TRANSCRIBE, run.chain.limits.transcribe) as attempt_id:
         transcript = await _collect(run, transcript_id, documents, attempt_id)
     await _delete_at_vendor(run, transcript_id)
@@ -68,24 +70,26 @@ async def _order_made_before(run: JobRun) -> str | None:
     return found
 
 
-async def _upload(run: JobRun) -> str | None:
-    """Return a reference to the uploaded audio: the one from an earlier run while it is fresh, else a new one."""
+async def _order_anew(run: JobRun, documents: Documents) -> Transcript | None:
+    """Order the transcript from the upload of an earlier run while that is fresh, else from a new one."""
     job, chain = run.job, run.chain
     fresh_after = chain.clock.now() - timedelta(seconds=chain.limits.upload_keeps)
     if job.upload_ref is not None and job.uploaded_at is not None and job.uploaded_at > fresh_after:
-        return job.upload_ref
+        attempt_id = await run.begin(Step.TRANSCRIBE)
+        await chain.store.intend_submit(run.claim, now=chain.clock.now())
+        return await _order_and_collect(run, job.upload_ref, documents, attempt_id)
     async with chain.workspace.place(job.id) as place:
-        audio = await _download(run, place)
-        if await _refused(run, audio):
+        audio, download = await _download(run, place)
+        if await _refused(run, audio, download):
             return None
-        async with run.attempt(Step.TRANSCRIBE, chain.limits.transcribe) as attempt_id:
+        async with run.attempt(Step.TRANSCRIBE, chain.limits.transcribe, after=download) as attempt_id:
             upload_ref = await chain.transcriber.upload(audio.path, progress=chain.progress(job.id, Step.TRANSCRIBE))
-            await chain.store.uploaded(run.claim, upload_ref, now=chain.clock.now())
-            await chain.store.end(run.claim, attempt_id, Outcome.DONE, now=chain.clock.now())
-    return upload_ref
+            await chain.store.uploaded(run.claim, upload_ref, now=chain.clock.now(), intending=True)
+    return await _order_and_collect(run, upload_ref, documents, attempt_id)
 
 
-async def _download(run: JobRun, place: Path) -> Downloaded:
+async def _download(run: JobRun, place: Path) -> tuple[Downloaded, int]:
+    """Return the audio, and the attempt at it: whatever is committed next closes that."""
     job, chain = run.job, run.chain
     async with run.attempt(Step.DOWNLOAD, chain.limits.download) as attempt_id:
         audio = await chain.source.download(
@@ -94,15 +98,15 @@ async def _download(run: JobRun, place: Path) -> Downloaded:
             expected_md5=job.file_md5,
             progress=chain.progress(job.id, Step.DOWNLOAD),
         )
-        await chain.store.end(run.claim, attempt_id, Outcome.DONE, now=chain.clock.now())
-    return audio
+    return audio, attempt_id
 
 
-async def _refused(run: JobRun, audio: Downloaded) -> bool:
+async def _refused(run: JobRun, audio: Downloaded, download: int) -> bool:
     """Read the real length from the file where it was only guessed, and skip the job if the rules now refuse it."""
     job, chain = run.job, run.chain
     if job.duration_source not in (None, DurationSource.SIZE):
         return False
+    await chain.store.end(run.claim, download, Outcome.DONE, now=chain.clock.now())
     seconds = await anyio.to_thread.run_sync(header_seconds, audio.path)
     reason = None if job.requested_by else chain.refusal(job, seconds)
     if seconds is not None:
@@ -125,8 +129,9 @@ async def _refused(run: JobRun, audio: Downloaded) -> bool:
     return True
 
 
-async def _order_and_collect(run: JobRun, upload_ref: str, documents: Documents) -> Transcript:
-    async with run.attempt(Step.TRANSCRIBE, run.chain.limits.transcribe) as attempt_id:
+async def _order_and_collect(run: JobRun, upload_ref: str, documents: Documents, attempt_id: int) -> Transcript:
+    """Order what is uploaded, the intent committed already, and wait for it."""
+    with run.deadline(run.chain.limits.transcribe):
         transcript_id = await _order(run, upload_ref)
         transcript = await _collect(run, transcript_id, documents, attempt_id)
     await _delete_at_vendor(run, transcript_id)
@@ -134,10 +139,9 @@ async def _order_and_collect(run: JobRun, upload_ref: str, documents: Documents)
 
 
 async def _order(run: JobRun, upload_ref: str) -> str:
-    """Commit the intent, order the transcript, commit its id. A stop in between is held off for a while."""
+    """Order the transcript, commit its id. A stop in between is held off for a while."""
     job, chain = run.job, run.chain
     language = chain.route(job, job.duration_seconds).then.language
-    await chain.store.intend_submit(run.claim, now=chain.clock.now())
     seconds = min(ORDER_SECONDS, chain.limits.transcribe)
     with anyio.CancelScope(shield=True), anyio.move_on_after(seconds) as deadline:
         try:
@@ -150,7 +154,7 @@ async def _order(run: JobRun, upload_ref: str) -> str:
         await insist(chain.clock, partial(chain.store.submitted, job.id, transcript_id, now=chain.clock.now()))
     if deadline.cancelled_caught:
         raise Ambiguous("The order for the transcript got no answer; it is looked for before another is made.")
-    await run.note("Ordered the transcript; it is paid for once.")
+    _log.info("Ordered the transcript; it is paid for once.", job=job.id, step=str(run.step))
     return transcript_id
 
 
@@ -175,11 +179,19 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents, attemp
     transcript, settlement = await anyio.to_thread.run_sync(_understood, run, raw)
     paid = replace(settlement, external_ref=transcript_id)
     try:
-        await insist(chain.clock, partial(store.transcribed, run.claim, attempt_id, transcript, paid, now=now))
+        then = _next_step(run, documents, transcript)
+        stored = partial(store.transcribed, run.claim, attempt_id, transcript, paid, now=now, then=then)
+        run.begun(Step.SUMMARIZE, await insist(chain.clock, stored))
     except LostClaim:
         await insist(chain.clock, partial(store.settle, run.job.id, Step.TRANSCRIBE, paid, now=now))
         raise
     return transcript
+
+
+def _next_step(run: JobRun, documents: Documents, transcript: Transcript) -> Step | None:
+    """Return the step that begins as soon as the transcript is stored; None if something comes in between, or nothing does."""
+    written = documents.summary is not None and run.job.summarization_completed_at is not None
+    return None if written or run.chain.delete_after_fetch or not transcript.text.strip() else Step.SUMMARIZE
 
 
 def _understood(run: JobRun, raw: bytes) -> tuple[Transcript, Settlement]:

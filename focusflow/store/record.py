@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from focusflow.domain.budgets import Limits, Refusal
 from focusflow.domain.jobs import Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
@@ -10,7 +12,7 @@ from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import Held, HoldKind
 from focusflow.events import JobChanged, JobLogged
-from focusflow.ports import Delivery, Documents, Settlement, Summary
+from focusflow.ports import Delivery, Documents, Ended, Settlement, Summary
 from focusflow.store.database import Computed, Picked, Row, Statement
 from focusflow.store.purse import allowed_by, spent_in
 from focusflow.store.rows import (
@@ -46,6 +48,19 @@ _OVERRIDES, _SPENT, _RESERVED = range(2, 5)
 """Where the statements stand by which `measured_file` decides."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    """A job's way from one status to the next: what must still hold, what follows from it, and the line that tells of it."""
+
+    guard: Statement
+    then: Sequence[Statement] = ()
+    line: Statement | None = None
+
+    @property
+    def statements(self) -> list[Statement]:
+        return [self.guard, *self.then, *([self.line] if self.line else [])]
+
+
 class RecordPart(Stored):
     """Implements `ports.JobRecord`."""
 
@@ -55,37 +70,43 @@ class RecordPart(Stored):
 
     # ------------------------------------------------------------------------------------------------------ attempts
 
-    async def begin(self, claim: Claim, step: Step, *, now: datetime) -> int:
-        guard = _BEGIN[step].guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
-        attempt = sql.OPEN_ATTEMPT(id=claim.job.id, step=step, now=now)
-        results = await self._advance(claim, guard, [attempt], log_one(claim.job.id, _BEGUN[step], step=step, now=now))
-        return int(results[1][0][0])
+    async def begin(self, claim: Claim, step: Step, *, now: datetime, after: int | None = None) -> int:
+        done = [] if after is None else [_close(claim, after, Outcome.DONE, None, None, now)]
+        (rows,) = await self._advance(claim, _beginning(claim, step, now, done))
+        return _begun(rows)
 
     async def end(
         self, claim: Claim, attempt_id: int, outcome: Outcome, *, error: str | None = None, now: datetime
     ) -> None:
         guard = sql.STILL_OURS.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
-        await self._advance(claim, guard, [_close(claim, attempt_id, outcome, error, None, now)])
+        await self._advance(claim, _Move(guard=guard, then=[_close(claim, attempt_id, outcome, error, None, now)]))
 
     # -------------------------------------------------------------------------------------------------- transcription
 
-    async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime) -> None:
+    async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime, intending: bool = False) -> None:
         job_id = claim.job.id
-        content = content_mark(
-            claim.job.file_md5, claim.job.file_size
-        )  # what was claimed: another may lie there by now
         guard = sql.UPLOADED.guarding(
-            job_id, id=job_id, token=claim.token, upload_ref=upload_ref, content=content, now=now
+            job_id,
+            id=job_id,
+            token=claim.token,
+            upload_ref=upload_ref,
+            # what was claimed: another may lie there by now
+            content=content_mark(claim.job.file_md5, claim.job.file_size),
+            intent_at=now if intending else None,
+            now=now,
         )
-        await self._advance(claim, guard, [], log_one(job_id, "Uploaded.", step=Step.TRANSCRIBE, now=now))
+        line = log_one(job_id, "Uploaded.", step=Step.TRANSCRIBE, now=now)
+        await self._advance(claim, _Move(guard=guard, line=line))
 
     async def intend_submit(self, claim: Claim, *, now: datetime) -> None:
         guard = sql.INTEND_SUBMIT.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
-        await self._advance(claim, guard, [])
+        await self._advance(claim, _Move(guard=guard))
 
     async def submitted(self, job_id: JobId, transcript_id: str, *, now: datetime) -> None:
         ordered = sql.SUBMITTED(id=job_id, transcript_id=transcript_id, now=now)
-        line = log_one(job_id, f"Ordered transcript {transcript_id}.", step=Step.TRANSCRIBE, now=now)
+        line = log_one(
+            job_id, f"Ordered transcript {transcript_id}; it is paid for once.", step=Step.TRANSCRIBE, now=now
+        )
         results = await self._database.run([ordered, line])
         self._tell_changes(results[0])
         self._tell([JobLogged(line=line_of(line, results[1]))])
@@ -93,7 +114,7 @@ class RecordPart(Stored):
     async def forget_order(self, claim: Claim, *, keep_upload: bool, now: datetime) -> None:
         forget = sql.FORGET_ORDER if keep_upload else sql.FORGET_ORDER_AND_UPLOAD
         guard = forget.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
-        await self._advance(claim, guard, [])
+        await self._advance(claim, _Move(guard=guard))
 
     async def keep_raw_transcript(self, job_id: JobId, raw: bytes, *, now: datetime) -> None:
         await self._database.run([sql.KEEP_RAW(id=job_id, raw=raw, now=now)])
@@ -106,7 +127,8 @@ class RecordPart(Stored):
         settlement: Settlement | None,
         *,
         now: datetime,
-    ) -> None:
+        then: Step | None = None,
+    ) -> int | None:
         job_id = claim.job.id
         guard = sql.TRANSCRIBED.guarding(
             job_id,
@@ -120,7 +142,7 @@ class RecordPart(Stored):
         paid = _settle(job_id, Step.TRANSCRIBE, settlement, now)
         done = _done(claim, attempt_id, settlement, now)
         line = log_one(job_id, "The transcript is here.", step=Step.TRANSCRIBE, now=now)
-        await self._advance(claim, guard, [keep, *paid, *done], line)
+        return await self._advance_to(claim, then, now, _Move(guard=guard, then=[keep, *paid, *done], line=line))
 
     async def measured_file(
         self,
@@ -171,7 +193,8 @@ class RecordPart(Stored):
         settlement: Settlement | Sequence[Settlement] | None,
         *,
         now: datetime,
-    ) -> None:
+        then: Step | None = None,
+    ) -> int | None:
         job_id = claim.job.id
         answers = _each(settlement)
         cost = None if settlement is None else _sum(answers)
@@ -189,7 +212,7 @@ class RecordPart(Stored):
         paid = [statement for answer in answers for statement in _settle(job_id, Step.SUMMARIZE, answer, now)]
         done = [] if attempt_id is None else [_close(claim, attempt_id, Outcome.DONE, None, cost, now)]
         line = log_one(job_id, f"Summarised by {summary.model}.", step=Step.SUMMARIZE, now=now)
-        await self._advance(claim, guard, [*keep, *paid, *done], line)
+        return await self._advance_to(claim, then, now, _Move(guard=guard, then=[*keep, *paid, *done], line=line))
 
     async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
         touched = sql.TOUCH(id=job_id, now=now)
@@ -241,21 +264,26 @@ class RecordPart(Stored):
 
     # ----------------------------------------------------------------------------------------------------------- ends
 
-    async def complete(self, claim: Claim, *, now: datetime) -> None:
-        guard = sql.COMPLETE.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
-        line = log_one(claim.job.id, "Completed.", now=now)
-        await self._advance(claim, guard, _let_go(claim.job.id, Outcome.CANCELLED, None, now), line)
+    async def complete(self, claim: Claim, *, now: datetime, attempt: Ended | None = None) -> None:
+        job_id = claim.job.id
+        guard = sql.COMPLETE.guarding(job_id, id=job_id, token=claim.token, now=now)
+        closed = [] if attempt is None else [_close(claim, attempt.id, attempt.outcome, attempt.error, None, now)]
+        line = log_one(job_id, "Completed.", now=now)
+        then = [*closed, *_let_go(job_id, Outcome.CANCELLED, None, now)]
+        await self._advance(claim, _Move(guard=guard, then=then, line=line))
 
     async def give_back(self, claim: Claim, *, now: datetime, note: str) -> None:
         guard = sql.GIVE_BACK.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
         line = log_one(claim.job.id, note, now=now)
-        await self._advance(claim, guard, _let_go(claim.job.id, Outcome.CANCELLED, note, now), line)
+        await self._advance(
+            claim, _Move(guard=guard, then=_let_go(claim.job.id, Outcome.CANCELLED, note, now), line=line)
+        )
 
     async def hold(self, claim: Claim, kind: HoldKind, reason: str, *, until: datetime, now: datetime) -> None:
         job_id = claim.job.id
         guard = sql.HOLD.guarding(job_id, id=job_id, token=claim.token, kind=kind, reason=reason, until=until, now=now)
         line = log_one(job_id, reason, level="warning", now=now)
-        await self._advance(claim, guard, _let_go(job_id, Outcome.HELD, reason, now), line)
+        await self._advance(claim, _Move(guard=guard, then=_let_go(job_id, Outcome.HELD, reason, now), line=line))
 
     async def fail(
         self, claim: Claim, step: Step, error: str, *, retry_at: datetime | None, counts: bool, now: datetime
@@ -272,28 +300,50 @@ class RecordPart(Stored):
             now=now,
         )
         line = log_one(job_id, error, level="error", step=step, now=now)
-        await self._advance(claim, guard, _let_go(job_id, Outcome.FAILED, error, now), line)
+        await self._advance(claim, _Move(guard=guard, then=_let_go(job_id, Outcome.FAILED, error, now), line=line))
 
     async def skip(self, claim: Claim, reason: str, by: SkippedBy, *, now: datetime) -> None:
         job_id = claim.job.id
         guard = sql.SKIP.guarding(job_id, id=job_id, token=claim.token, reason=reason, by=by, now=now)
         line = log_one(job_id, f"Skipped: {reason}", now=now)
-        await self._advance(claim, guard, _let_go(job_id, Outcome.DONE, None, now), line)
+        await self._advance(claim, _Move(guard=guard, then=_let_go(job_id, Outcome.DONE, None, now), line=line))
 
     async def log(self, job_id: JobId, level: str, message: str, *, step: Step | None = None, now: datetime) -> None:
         line = log_one(job_id, message, level=level, step=step, now=now)
         (rows,) = await self._database.run([line])
         self._tell([JobLogged(line=line_of(line, rows))])
 
-    async def _advance(
-        self, claim: Claim, guard: Statement, then: Sequence[Statement], line: Statement | None = None
-    ) -> list[list[Row]]:
-        """Run the guard, what follows from it and the log line as one transaction, then announce them."""
-        results = await self._database.run([guard, *then, *([line] if line else [])])
-        self._tell([JobChanged(job_id=claim.job.id, status=Status(results[0][0][0]))])
-        if line:
-            self._tell([JobLogged(line=line_of(line, results[-1]))])
-        return results
+    async def _advance_to(self, claim: Claim, step: Step | None, now: datetime, move: _Move) -> int | None:
+        """Make the move and begin the *step*, if there is one, in one transaction; return its attempt's id."""
+        if step is None:
+            await self._advance(claim, move)
+            return None
+        _, begun = await self._advance(claim, move, _beginning(claim, step, now))
+        return _begun(begun)
+
+    async def _advance(self, claim: Claim, *moves: _Move) -> list[list[list[Row]]]:
+        """Make the moves as one transaction, then announce each; return what each one's statements returned."""
+        results = iter(await self._database.run([statement for move in moves for statement in move.statements]))
+        answers = [list(islice(results, len(move.statements))) for move in moves]
+        for move, rows in zip(moves, answers, strict=True):
+            self._tell([JobChanged(job_id=claim.job.id, status=Status(rows[0][0][0]))])
+            if move.line:
+                self._tell([JobLogged(line=line_of(move.line, rows[-1]))])
+        return answers
+
+
+def _beginning(claim: Claim, step: Step, now: datetime, done: Sequence[Statement] = ()) -> _Move:
+    job_id = claim.job.id
+    return _Move(
+        guard=_BEGIN[step].guarding(job_id, id=job_id, token=claim.token, now=now),
+        then=[sql.OPEN_ATTEMPT(id=job_id, step=step, now=now), *done],
+        line=log_one(job_id, _BEGUN[step], step=step, now=now),
+    )
+
+
+def _begun(rows: Sequence[Sequence[Row]]) -> int:
+    """Return the attempt's id from what the statements of `_beginning` returned."""
+    return int(rows[1][0][0])
 
 
 def _close(

@@ -58,7 +58,6 @@ async def test_every_step_is_an_attempt_with_its_outcome_and_its_cost(works: Ope
         assert [attempt.step for attempt in attempts] == [
             Step.DOWNLOAD,
             Step.TRANSCRIBE,
-            Step.TRANSCRIBE,
             Step.SUMMARIZE,
             Step.SYNC,
         ]

@@ -38,7 +38,8 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND outcome = 'running'
 # ---------------------------------------------------------------------------------------------------- transcription
 
 UPLOADED = Query(f"""
-UPDATE jobs SET upload_ref = :upload_ref, uploaded_content = :content, uploaded_at = :now, updated_at = :now
+UPDATE jobs SET upload_ref = :upload_ref, uploaded_content = :content, uploaded_at = :now, updated_at = :now,
+    submit_intent_at = COALESCE(CAST(:intent_at AS BIGINT), submit_intent_at)
 WHERE {_OURS} AND status = 'transcribing' RETURNING status
 """)
 
