@@ -6,6 +6,7 @@
     |-- StoreError                    the database cannot be used: say so, stop, lose nothing
     |   |-- StoreBusy                 another process holds the write lock: try again
     |   |-- DiskFull                  nothing can be written: hold everything until there is room
+    |   |-- StoreReadOnly             it may be read and not written: show it, ask for nothing
     |   `-- NewerDatabase             written by a newer FocusFlow: upgrade
     |-- SourceError                   discovery could not look: try at the next tick
     |   `-- CursorExpired             the place we had reached is no longer known: list everything once
@@ -52,6 +53,10 @@ class StoreBusy(StoreError):
 
 class DiskFull(StoreError):
     """The disk is full: nothing was written, nothing was lost."""
+
+
+class StoreReadOnly(StoreError):
+    """The database can at best be read: its disk, its file or the account allows no writing. Nothing was changed."""
 
 
 class NewerDatabase(StoreError):

@@ -59,15 +59,17 @@ class SystemClock:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, bus: Bus | None = None) -> "AsyncIterator[Store]":
-    """Open the database that the settings name. Raises `StoreError`."""
+async def opened_store(settings: Settings, bus: Bus | None = None, *, to_read: bool = False) -> "AsyncIterator[Store]":
+    """Open the database that the settings name. Raises `StoreError`; `StoreReadOnly` where *to_read* may help."""
     from focusflow.store import open_store
 
     if settings.store_url.startswith("postgres") and find_spec("psycopg") is None:
         raise ConfigError(
             "store.url: PostgreSQL needs one more package: install it with pip install 'focusflow[postgres]'"
         )
-    async with open_store(settings.store_url, bus=bus or Bus(), synchronous=settings.store.synchronous) as store:
+    async with open_store(
+        settings.store_url, bus=bus or Bus(), synchronous=settings.store.synchronous, to_read=to_read
+    ) as store:
         yield store
 
 

@@ -15,7 +15,7 @@ from focusflow.store.money import MoneyPart
 from focusflow.store.plan import PlanPart
 from focusflow.store.queue import QueuePart
 from focusflow.store.record import RecordPart
-from focusflow.store.sqlite import Synchronous, open_sqlite
+from focusflow.store.sqlite import Synchronous, open_sqlite, open_sqlite_to_read
 from focusflow.store.texts import TextsPart
 
 BUSY_TIMEOUT_MS = 4_000
@@ -28,21 +28,31 @@ class Store(InboxPart, QueuePart, RecordPart, ControlPart, CallsPart, MoneyPart,
 
 @asynccontextmanager
 async def open_store(
-    url: str | Path, *, bus: Bus, synchronous: Synchronous = "FULL", busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    url: str | Path,
+    *,
+    bus: Bus,
+    synchronous: Synchronous = "FULL",
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    to_read: bool = False,
 ) -> AsyncIterator[Store]:
     """Open the database at *url* (a path, `sqlite:///path` or `postgresql://...`), create or migrate it, close it at exit.
 
-    Raises `StoreError` and its kinds, in one sentence that says what to do.
+    *to_read*: nothing is created or migrated, and whatever would write raises `StoreReadOnly`.
+    Raises `StoreError` and its kinds, in one sentence that says what to do; `StoreReadOnly` where *to_read* may help.
     """
     address = str(url)
     if address.startswith(("postgresql://", "postgres://")):
         # only those who use it pay for its import
         from focusflow.store.postgres import open_postgres
 
-        async with open_postgres(address, busy_timeout_ms=busy_timeout_ms) as database:
+        async with open_postgres(address, busy_timeout_ms=busy_timeout_ms, to_read=to_read) as database:
             yield Store(database, bus)
         return
     path = url if isinstance(url, Path) else sqlite_path(address)
+    if to_read:
+        async with open_sqlite_to_read(path, busy_timeout_ms=busy_timeout_ms) as file:
+            yield Store(file, bus)
+        return
     async with open_sqlite(path, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms) as file:
         yield Store(file, bus)
 

@@ -11,7 +11,7 @@ from psycopg import errors as refusals
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError
+from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError, StoreReadOnly
 from focusflow.store.database import LATEST_TEXTS, Row, Statement, TextSearch, bound
 from focusflow.store.migrations import migrate_postgres
 
@@ -128,8 +128,8 @@ def translate(sql: str) -> str:
 
 
 @asynccontextmanager
-async def open_postgres(url: str, *, busy_timeout_ms: int) -> AsyncIterator[PostgresDatabase]:
-    """Connect, bring the database to the current version, and close whatever happens."""
+async def open_postgres(url: str, *, busy_timeout_ms: int, to_read: bool = False) -> AsyncIterator[PostgresDatabase]:
+    """Connect, bring the database to the current version (not *to_read*), and close whatever happens."""
     name = _named(url)
 
     async def set_up(connection: _Connection) -> None:
@@ -139,7 +139,8 @@ async def open_postgres(url: str, *, busy_timeout_ms: int) -> AsyncIterator[Post
         async with await psycopg.AsyncConnection.connect(
             url, autocommit=True, connect_timeout=CONNECT_SECONDS
         ) as connection:
-            await migrate_postgres(connection)
+            if not to_read:
+                await migrate_postgres(connection)
     pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
         url, min_size=1, max_size=CONNECTIONS, open=False, configure=set_up, kwargs={"autocommit": True}
     )
@@ -172,6 +173,10 @@ def _explained(name: str) -> Iterator[None]:
         raise
     except refusals.LockNotAvailable as exc:
         raise StoreBusy(f"Another program keeps the {name} locked: it is tried again.") from exc
+    except (refusals.ReadOnlySqlTransaction, refusals.InsufficientPrivilege) as exc:
+        raise StoreReadOnly(
+            f"The {name} cannot be written: it is a standby, or its account may only read. Name another in store.url."
+        ) from exc
     except refusals.DiskFull as exc:
         raise DiskFull(f"The disk of the {name} is full: nothing can be written until there is room.") from exc
     except (psycopg.OperationalError, PoolTimeout) as exc:

@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 import aiosqlite
 import anyio
 
-from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError
+from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError, StoreReadOnly
 from focusflow.store.database import LATEST_TEXTS, Row, Statement, TextSearch, bound
 from focusflow.store.migrations import migrate_sqlite
 
@@ -203,6 +203,24 @@ async def open_sqlite(
 
 
 @asynccontextmanager
+async def open_sqlite_to_read(path: Path, *, busy_timeout_ms: int) -> AsyncIterator[SqliteDatabase]:
+    """Open a file that cannot be written; whatever would write raises `StoreReadOnly`."""
+
+    def reader() -> sqlite3.Connection:
+        try:
+            return _connected(path, "ro", busy_timeout_ms, _prepare_reader)
+        except sqlite3.OperationalError:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise  # what stands in the log only would be missing
+            # nobody can write there, so nobody has to be kept out: no lock and no shared memory are needed
+            return _connected(path, "ro&immutable=1", busy_timeout_ms, _prepare_reader)
+
+    async with _thread(path, reader) as writing, _thread(path, reader) as reading:
+        yield SqliteDatabase(path, writing, reading)
+
+
+@asynccontextmanager
 async def _thread(path: Path, connect: Callable[[], sqlite3.Connection]) -> AsyncIterator[aiosqlite.Connection]:
     opened: list[sqlite3.Connection] = []
 
@@ -334,9 +352,12 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(_FULL.format(path=path)) from exc
+        if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise StoreReadOnly(_NOT_WRITABLE.format(path=path)) from exc
         raise StoreError(f"{path} cannot be opened: {exc.strerror or exc}.") from exc
 
 
+_NOT_WRITABLE = "{path} cannot be written: give FocusFlow write permission for the file and for its folder."
 _FULL = "The disk is full: nothing can be written to {path} until there is room. Nothing was lost."
 
 
@@ -350,9 +371,7 @@ def _sentence(path: Path, error: sqlite3.Error) -> StoreError:
         case sqlite3.SQLITE_IOERR if code == sqlite3.SQLITE_IOERR_SHMSIZE:
             return DiskFull(_FULL.format(path=path))
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return StoreError(
-                f"{path} cannot be written: give FocusFlow write permission for the file and for its folder."
-            )
+            return StoreReadOnly(_NOT_WRITABLE.format(path=path))
         case sqlite3.SQLITE_NOTADB:
             return StoreError(f"{path} is not a FocusFlow database: name another file, or move this one away.")
         case sqlite3.SQLITE_CORRUPT:

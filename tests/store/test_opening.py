@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from focusflow.errors import DiskFull, NewerDatabase, StoreBusy, StoreError
+from focusflow.errors import DiskFull, NewerDatabase, StoreBusy, StoreError, StoreReadOnly
 from focusflow.events import Bus
 from focusflow.ports import JobFilter
 from focusflow.store import Store, open_store
@@ -411,3 +411,32 @@ async def test_two_that_open_at_once_migrate_once(url: str) -> None:
 async def _patient(url: str) -> None:
     async with open_store(url, bus=Bus()) as store:
         await store.pause(now=NOON)
+
+
+async def test_what_cannot_be_written_can_still_be_read(tmp_path: Path) -> None:
+    """On a disk that is read only: the calls are there, and a wish is refused by a sentence that says what to do."""
+    place = tmp_path / "disk"
+    with small_disk(place):
+        async with open_store(place / "x.db", bus=Bus()) as store:
+            await store.pause(now=NOON)
+        _make_read_only(place)
+        with pytest.raises(StoreReadOnly, match="write permission"):
+            await opened(place / "x.db")
+        async with open_store(place / "x.db", bus=Bus(), to_read=True) as store:
+            assert (await store.control()).paused
+            with pytest.raises(StoreReadOnly, match="write permission"):
+                await store.resume(now=NOON)
+            assert (await store.control()).paused
+
+
+async def test_a_read_only_account_of_postgresql_can_still_read(postgres_url: str) -> None:
+    """A standby, or an account that may only read."""
+    async with open_store(postgres_url, bus=Bus()) as store:
+        await store.pause(now=NOON)
+    reading = postgres_url.replace("options=", "options=-cdefault_transaction_read_only%3Don%20")
+    with pytest.raises(StoreReadOnly, match="may only read"):
+        await opened(reading)
+    async with open_store(reading, bus=Bus(), to_read=True) as store:
+        assert (await store.control()).paused
+        with pytest.raises(StoreReadOnly, match="may only read"):
+            await store.resume(now=NOON)
