@@ -578,11 +578,11 @@ class JobRecord(Protocol):
         settlement: Settlement | None,
         *,
         now: datetime,
-        then: Step | None = None,
+        going_on: bool = False,
     ) -> int | None:
         """Store the transcript, settle its charge, close the attempt: transcribing -> transcribed.
 
-        *then* begins that step in the same commit; the id of its attempt is returned.
+        *going_on* begins the summary in the same commit; the id of that attempt is returned.
         """
 
     async def summarized(
@@ -593,11 +593,11 @@ class JobRecord(Protocol):
         settlement: Settlement | Sequence[Settlement] | None,
         *,
         now: datetime,
-        then: Step | None = None,
+        going_on: bool = False,
     ) -> int | None:
         """Store a new summary version, settle each answer it took, close the attempt. The job stays `summarizing`.
 
-        *then* begins that step in the same commit; the id of its attempt is returned.
+        *going_on* begins the delivery in the same commit; the id of that attempt is returned.
         """
 
     async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:

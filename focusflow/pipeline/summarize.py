@@ -43,7 +43,7 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
     ):
         summary = await _write(run, transcript, bill, routed)
         paid, now = bill.settlements(), clock.now()
-        stored = partial(store.summarized, run.claim, attempt_id, summary, paid, now=now, then=Step.SYNC)
+        stored = partial(store.summarized, run.claim, attempt_id, summary, paid, now=now, going_on=True)
         run.begun(Step.SYNC, await insist(clock, stored))
     return summary
 

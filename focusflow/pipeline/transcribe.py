@@ -179,8 +179,8 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents, attemp
     transcript, settlement = await anyio.to_thread.run_sync(_understood, run, raw)
     paid = replace(settlement, external_ref=transcript_id)
     try:
-        then = _next_step(run, documents, transcript)
-        stored = partial(store.transcribed, run.claim, attempt_id, transcript, paid, now=now, then=then)
+        going_on = _goes_on(run, documents, transcript)
+        stored = partial(store.transcribed, run.claim, attempt_id, transcript, paid, now=now, going_on=going_on)
         run.begun(Step.SUMMARIZE, await insist(chain.clock, stored))
     except LostClaim:
         await insist(chain.clock, partial(store.settle, run.job.id, Step.TRANSCRIBE, paid, now=now))
@@ -188,10 +188,10 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents, attemp
     return transcript
 
 
-def _next_step(run: JobRun, documents: Documents, transcript: Transcript) -> Step | None:
-    """Return the step that begins as soon as the transcript is stored; None if something comes in between, or nothing does."""
+def _goes_on(run: JobRun, documents: Documents, transcript: Transcript) -> bool:
+    """Say whether a summary is begun as soon as the transcript is stored."""
     written = documents.summary is not None and run.job.summarization_completed_at is not None
-    return None if written or run.chain.delete_after_fetch or not transcript.text.strip() else Step.SUMMARIZE
+    return not written and not run.chain.delete_after_fetch and bool(transcript.text.strip())
 
 
 def _understood(run: JobRun, raw: bytes) -> tuple[Transcript, Settlement]:

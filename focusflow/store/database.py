@@ -21,16 +21,26 @@ Row = tuple[Any, ...]
 Value = str | int | float | bytes | None
 
 
+NOTHING = "[]"
+"""An empty JSON array. A statement whose parameter turns out to be this has nothing to work on: it is not run, and returns nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Stands for what an earlier statement of the same transaction returned: its first column, as a JSON array."""
+    """Stands for what an earlier statement of the same transaction returned: its first column, as a JSON array.
+
+    Where that returned nothing, the statement is not run.
+    """
 
     statement: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Stands for what a pure function makes of all that was returned so far. It is called inside the transaction, perhaps again."""
+    """Stands for what a pure function makes of all that was returned so far. It is called inside the transaction, perhaps again.
+
+    Where that is `NOTHING`, the statement is not run.
+    """
 
     function: Callable[[Sequence[Sequence[Row]]], Value]
 
@@ -92,12 +102,18 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def bound(statement: Statement, results: Sequence[Sequence[Row]]) -> dict[str, Value]:
-    """Return the parameters, with what earlier statements returned filled in."""
-    return {
-        name: _filled(value, results) if isinstance(value, (Picked, Computed)) else value
-        for name, value in statement.parameters.items()
-    }
+def bound(statement: Statement, results: Sequence[Sequence[Row]]) -> dict[str, Value] | None:
+    """Return the parameters, with what earlier statements returned filled in; None when there is nothing to run it for."""
+    values: dict[str, Value] = {}
+    for name, value in statement.parameters.items():
+        if isinstance(value, (Picked, Computed)):
+            filled = _filled(value, results)
+            if filled == NOTHING:
+                return None
+            values[name] = filled
+        else:
+            values[name] = value
+    return values
 
 
 def _filled(value: Picked | Computed, results: Sequence[Sequence[Row]]) -> Value:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from focusflow.errors import DiskFull, LostClaim, StoreBusy, StoreError, StoreReadOnly
-from focusflow.store.database import LATEST_TEXTS, Row, Statement, TextSearch, bound
+from focusflow.store.database import LATEST_TEXTS, Row, Statement, TextSearch, Value, bound
 from focusflow.store.migrations import migrate_postgres
 
 CONNECTIONS = 4
@@ -91,8 +91,8 @@ SELECT seq FROM jobs WHERE id IN (SELECT job_id FROM summaries WHERE superseded_
                     await cursor.executemany(sql, statement.many(results))
                     results.append([])
                     continue
-                await cursor.execute(sql, bound(statement, results))
-                rows = await cursor.fetchall() if cursor.description else []
+                values = bound(statement, results)
+                rows = [] if values is None else await _rows(cursor, sql, values)
                 if statement.guard is not None and not rows:
                     raise LostClaim(statement.guard)
                 results.append(rows)
@@ -102,6 +102,11 @@ SELECT seq FROM jobs WHERE id IN (SELECT job_id FROM summaries WHERE superseded_
         if sql not in self._translated:
             self._translated[sql] = translate(sql).encode()
         return self._translated[sql]
+
+
+async def _rows(cursor: psycopg.AsyncCursor[Row], sql: bytes, values: Mapping[str, Value]) -> list[Row]:
+    await cursor.execute(sql, values)
+    return await cursor.fetchall() if cursor.description else []
 
 
 _COUNTERS = (

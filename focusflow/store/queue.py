@@ -8,7 +8,7 @@ from focusflow.domain.budgets import Candidate, Choice, InForce, choose
 from focusflow.domain.jobs import Claim, JobId, Outcome, Status
 from focusflow.domain.money import Estimate
 from focusflow.ports import ClaimLimits
-from focusflow.store.database import Computed, Picked, Row, Statement, Value
+from focusflow.store.database import NOTHING, Computed, Picked, Row, Statement, Value
 from focusflow.store.purse import Purses, allowed_by, spent_in
 from focusflow.store.rows import job_from, maybe_instant, milliseconds
 from focusflow.store.sql import ledger
@@ -186,10 +186,10 @@ class _Plan:
         left += [] if limits.max_parallel is None else [limits.max_parallel - at_work]
         return max(min(left), 0)
 
-    def _further(self, results: Sequence[Sequence[Row]]) -> int:
-        """Say how far to look: no further than needed, but past calls that there is no money for."""
+    def _further(self, results: Sequence[Sequence[Row]]) -> Value:
+        """Say how far to look again, past calls that there is no money for; not at all if the first were enough."""
         head = results[_HEAD]
-        return LOOK_AHEAD if len(self._choice(results, head).taken) < len(head) else 0
+        return LOOK_AHEAD if len(self._choice(results, head).taken) < len(head) else NOTHING
 
 
 def _candidate(row: Row) -> Candidate:

@@ -4,16 +4,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from functools import partial
 
 from focusflow.domain.budgets import Limits, Refusal
-from focusflow.domain.jobs import Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
+from focusflow.domain.jobs import STATUS_DURING, Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import Held, HoldKind
 from focusflow.events import JobChanged, JobLogged
 from focusflow.ports import Delivery, Documents, Ended, Settlement, Summary
-from focusflow.store.database import Computed, Picked, Row, Statement
+from focusflow.store.database import NOTHING, Computed, Picked, Row, Statement
 from focusflow.store.purse import allowed_by, spent_in
 from focusflow.store.rows import (
     content_mark,
@@ -52,13 +52,15 @@ _OVERRIDES, _SPENT, _RESERVED = range(2, 5)
 class _Move:
     """A job's way from one status to the next: what must still hold, what follows from it, and the line that tells of it."""
 
+    first: Sequence[Statement] = ()
+    """What the guard's own statement looks at already; undone with all else if the claim was lost."""
     guard: Statement
     then: Sequence[Statement] = ()
     line: Statement | None = None
 
     @property
     def statements(self) -> list[Statement]:
-        return [self.guard, *self.then, *([self.line] if self.line else [])]
+        return [*self.first, self.guard, *self.then, *([self.line] if self.line else [])]
 
 
 class RecordPart(Stored):
@@ -71,9 +73,11 @@ class RecordPart(Stored):
     # ------------------------------------------------------------------------------------------------------ attempts
 
     async def begin(self, claim: Claim, step: Step, *, now: datetime, after: int | None = None) -> int:
+        guard = _BEGIN[step].guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
+        opened, line = _opened(claim, step, now)
         done = [] if after is None else [_close(claim, after, Outcome.DONE, None, None, now)]
-        (rows,) = await self._advance(claim, _beginning(claim, step, now, done))
-        return _begun(rows)
+        results = await self._advance(claim, _Move(guard=guard, then=[opened, *done], line=line))
+        return int(results[1][0][0])
 
     async def end(
         self, claim: Claim, attempt_id: int, outcome: Outcome, *, error: str | None = None, now: datetime
@@ -127,10 +131,10 @@ class RecordPart(Stored):
         settlement: Settlement | None,
         *,
         now: datetime,
-        then: Step | None = None,
+        going_on: bool = False,
     ) -> int | None:
         job_id = claim.job.id
-        guard = sql.TRANSCRIBED.guarding(
+        guard = (sql.TRANSCRIBED_AND_ON if going_on else sql.TRANSCRIBED).guarding(
             job_id,
             id=job_id,
             token=claim.token,
@@ -139,10 +143,14 @@ class RecordPart(Stored):
             duration_seconds=transcript.duration_seconds,
         )
         keep = sql.KEEP_TRANSCRIPT(id=job_id, now=now, **transcript_parameters(transcript))
-        paid = _settle(job_id, Step.TRANSCRIBE, settlement, now)
+        paid = _settle(job_id, Step.TRANSCRIBE, _each(settlement), now)
         done = _done(claim, attempt_id, settlement, now)
         line = log_one(job_id, "The transcript is here.", step=Step.TRANSCRIBE, now=now)
-        return await self._advance_to(claim, then, now, _Move(guard=guard, then=[keep, *paid, *done], line=line))
+        move = _Move(first=paid, guard=guard, then=[keep, *done], line=line)
+        if going_on:
+            return await self._advance_and_begin(claim, move, Status.TRANSCRIBED, Step.SUMMARIZE, now)
+        await self._advance(claim, move)
+        return None
 
     async def measured_file(
         self,
@@ -193,12 +201,14 @@ class RecordPart(Stored):
         settlement: Settlement | Sequence[Settlement] | None,
         *,
         now: datetime,
-        then: Step | None = None,
+        going_on: bool = False,
     ) -> int | None:
         job_id = claim.job.id
         answers = _each(settlement)
         cost = None if settlement is None else _sum(answers)
-        guard = sql.SUMMARIZED.guarding(job_id, id=job_id, token=claim.token, title=summary.title, now=now)
+        guard = (sql.SUMMARIZED_AND_ON if going_on else sql.SUMMARIZED).guarding(
+            job_id, id=job_id, token=claim.token, title=summary.title, now=now
+        )
         text = {
             "markdown": summary.markdown,
             "title": summary.title,
@@ -209,15 +219,19 @@ class RecordPart(Stored):
             sql.SUPERSEDE_SUMMARY(id=job_id, now=now, **text),
             sql.KEEP_SUMMARY(id=job_id, cost_micros=cost, now=now, **text),
         ]
-        paid = [statement for answer in answers for statement in _settle(job_id, Step.SUMMARIZE, answer, now)]
+        paid = _settle(job_id, Step.SUMMARIZE, answers, now)
         done = [] if attempt_id is None else [_close(claim, attempt_id, Outcome.DONE, None, cost, now)]
         line = log_one(job_id, f"Summarised by {summary.model}.", step=Step.SUMMARIZE, now=now)
-        return await self._advance_to(claim, then, now, _Move(guard=guard, then=[*keep, *paid, *done], line=line))
+        move = _Move(first=paid, guard=guard, then=[*keep, *done], line=line)
+        if going_on:
+            return await self._advance_and_begin(claim, move, Status.SUMMARIZING, Step.SYNC, now)
+        await self._advance(claim, move)
+        return None
 
     async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
-        touched = sql.TOUCH(id=job_id, now=now)
-        results = await self._database.run([touched, *_settle(job_id, step, settlement, now)])
-        self._tell_changes(results[0])
+        summed = [ledger.SUM_COST(ids=json.dumps([job_id])), sql.TOUCH(id=job_id, now=now)]
+        results = await self._database.run([*_settle(job_id, step, [settlement], now), *summed])
+        self._tell_changes(results[-1])
 
     # ------------------------------------------------------------------------------------------------------- delivery
 
@@ -227,7 +241,8 @@ class RecordPart(Stored):
 
     async def take_delivery(self, job_id: JobId, sink: str, *, now: datetime, until: datetime) -> Delivery | None:
         take = sql.TAKE_DELIVERY(id=job_id, sink=sink, now=now, until=until)
-        taken, _ = await self._database.run([take, sql.DELIVER_AGAIN(id=job_id, sink=sink, taken=Picked())])
+        waiting = Computed(partial(_unless_found, 0, job_id))
+        taken, _ = await self._database.run([take, sql.DELIVER_AGAIN(sink=sink, waiting=waiting)])
         return delivery_from(taken[0])[1] if taken else None
 
     async def save_delivery(self, job_id: JobId, delivery: Delivery, *, now: datetime, release: bool = False) -> None:
@@ -267,9 +282,12 @@ class RecordPart(Stored):
     async def complete(self, claim: Claim, *, now: datetime, attempt: Ended | None = None) -> None:
         job_id = claim.job.id
         guard = sql.COMPLETE.guarding(job_id, id=job_id, token=claim.token, now=now)
-        closed = [] if attempt is None else [_close(claim, attempt.id, attempt.outcome, attempt.error, None, now)]
         line = log_one(job_id, "Completed.", now=now)
-        then = [*closed, *_let_go(job_id, Outcome.CANCELLED, None, now)]
+        then = _let_go(job_id, Outcome.CANCELLED, None, now)
+        if attempt is not None:
+            then[0] = sql.CLOSE_LAST_ATTEMPTS(
+                id=job_id, attempt_id=attempt.id, outcome=attempt.outcome, error=attempt.error, now=now
+            )
         await self._advance(claim, _Move(guard=guard, then=then, line=line))
 
     async def give_back(self, claim: Claim, *, now: datetime, note: str) -> None:
@@ -313,37 +331,30 @@ class RecordPart(Stored):
         (rows,) = await self._database.run([line])
         self._tell([JobLogged(line=line_of(line, rows))])
 
-    async def _advance_to(self, claim: Claim, step: Step | None, now: datetime, move: _Move) -> int | None:
-        """Make the move and begin the *step*, if there is one, in one transaction; return its attempt's id."""
-        if step is None:
-            await self._advance(claim, move)
-            return None
-        _, begun = await self._advance(claim, move, _beginning(claim, step, now))
-        return _begun(begun)
-
-    async def _advance(self, claim: Claim, *moves: _Move) -> list[list[list[Row]]]:
-        """Make the moves as one transaction, then announce each; return what each one's statements returned."""
-        results = iter(await self._database.run([statement for move in moves for statement in move.statements]))
-        answers = [list(islice(results, len(move.statements))) for move in moves]
-        for move, rows in zip(moves, answers, strict=True):
-            self._tell([JobChanged(job_id=claim.job.id, status=Status(rows[0][0][0]))])
-            if move.line:
-                self._tell([JobLogged(line=line_of(move.line, rows[-1]))])
+    async def _advance(self, claim: Claim, move: _Move) -> list[list[Row]]:
+        """Make the move as one transaction, then announce it; return what the guard and the statements after it returned."""
+        results = await self._database.run(move.statements)
+        answers = results[len(move.first) :]
+        self._tell([JobChanged(job_id=claim.job.id, status=Status(answers[0][0][0]))])
+        if move.line:
+            self._tell([JobLogged(line=line_of(move.line, answers[-1]))])
         return answers
 
+    async def _advance_and_begin(self, claim: Claim, move: _Move, passed: Status, step: Step, now: datetime) -> int:
+        """Make a move that passes through a status on to the begin of *step*; return the attempt's id."""
+        opened, begun = _opened(claim, step, now)
+        results = await self._database.run([*move.statements, opened, begun])
+        for status, line, at in ((passed, move.line, -3), (STATUS_DURING[step], begun, -1)):
+            self._tell([JobChanged(job_id=claim.job.id, status=status)])
+            if line:
+                self._tell([JobLogged(line=line_of(line, results[at]))])
+        return int(results[-2][0][0])
 
-def _beginning(claim: Claim, step: Step, now: datetime, done: Sequence[Statement] = ()) -> _Move:
-    job_id = claim.job.id
-    return _Move(
-        guard=_BEGIN[step].guarding(job_id, id=job_id, token=claim.token, now=now),
-        then=[sql.OPEN_ATTEMPT(id=job_id, step=step, now=now), *done],
-        line=log_one(job_id, _BEGUN[step], step=step, now=now),
-    )
 
-
-def _begun(rows: Sequence[Sequence[Row]]) -> int:
-    """Return the attempt's id from what the statements of `_beginning` returned."""
-    return int(rows[1][0][0])
+def _opened(claim: Claim, step: Step, now: datetime) -> tuple[Statement, Statement]:
+    """Return the statements that open an attempt and tell of it."""
+    opened = sql.OPEN_ATTEMPT(id=claim.job.id, step=step, now=now)
+    return opened, log_one(claim.job.id, _BEGUN[step], step=step, now=now)
 
 
 def _close(
@@ -374,28 +385,29 @@ def _sum(settlements: Sequence[Settlement]) -> int | None:
     return sum(known) if len(known) == len(prices) else None
 
 
-def _settle(job_id: JobId, step: Step, settlement: Settlement | None, now: datetime) -> list[Statement]:
-    """Turn the step's reservation into what it really cost."""
-    if settlement is None:
-        return []
-    charge = {
-        "id": job_id,
-        "step": step,
-        "actual_micros": settlement.actual_micros,
-        "external_ref": settlement.external_ref,
-        "now": now,
-    }
-    return [
-        ledger.ENSURE_RESERVATION(**charge),
-        ledger.SETTLE(
-            **charge,
-            provider=settlement.provider,
-            model=settlement.model,
-            usage_known=int(settlement.usage_known),
-            usage=json.dumps(dict(settlement.usage), default=str),
-        ),
-        ledger.SUM_COST(ids=json.dumps([job_id])),
-    ]
+def _settle(job_id: JobId, step: Step, settlements: Sequence[Settlement], now: datetime) -> list[Statement]:
+    """Turn the step's reservation into what it really cost. These stand first in their transaction."""
+    statements: list[Statement] = []
+    for settlement in settlements:
+        charge = {
+            "id": job_id,
+            "step": step,
+            "provider": settlement.provider,
+            "model": settlement.model,
+            "actual_micros": settlement.actual_micros,
+            "usage_known": int(settlement.usage_known),
+            "usage": json.dumps(dict(settlement.usage), default=str),
+            "external_ref": settlement.external_ref,
+            "now": now,
+        }
+        unreserved = Computed(partial(_unless_found, len(statements), job_id))
+        statements += [ledger.SETTLE(**charge), ledger.SETTLE_UNRESERVED(**charge, unreserved=unreserved)]
+    return statements
+
+
+def _unless_found(statement: int, job_id: JobId, results: Sequence[Sequence[Row]]) -> str:
+    """Return the job's id as a list, or nothing if that statement of the transaction returned something."""
+    return NOTHING if results[statement] else json.dumps([job_id])
 
 
 def _let_go(job_id: JobId, outcome: Outcome, error: str | None, now: datetime) -> list[Statement]:

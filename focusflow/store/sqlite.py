@@ -147,7 +147,8 @@ WHERE summaries.id = hits.rowid AND summaries.superseded_at IS NULL AND jobs.id 
                 connection.executemany(sql, statement.many(results))
                 results.append([])
                 continue
-            rows = connection.execute(sql, bound(statement, results)).fetchall()
+            values = bound(statement, results)
+            rows = [] if values is None else connection.execute(sql, values).fetchall()
             if statement.guard is not None and not rows:
                 raise LostClaim(statement.guard)
             results.append(rows)

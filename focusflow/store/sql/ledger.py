@@ -48,30 +48,34 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND summarization_completed_at I
 ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
 """)
 
-# a settlement is first made sure of a reservation, and then takes it: repeated with the same reference it does nothing
-# what was let go meanwhile counts as what it costs, or as its share of the estimate where nobody could say
-ENSURE_RESERVATION = Query("""
-INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
-SELECT jobs.id, CAST(:step AS TEXT), 'reserved', COALESCE(CAST(:actual_micros AS BIGINT),
-    CASE CAST(:step AS TEXT) WHEN 'transcribe' THEN jobs.transcribe_micros WHEN 'summarize' THEN jobs.summarize_micros END),
-    CAST(:now AS BIGINT) FROM jobs
-WHERE jobs.id = :id AND NOT EXISTS (
-    SELECT 1 FROM charges WHERE job_id = :id AND step = :step AND external_ref = :external_ref AND state = 'settled')
-ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
-""")
+_IS_SETTLED = """EXISTS (SELECT 1 FROM charges AS earlier WHERE earlier.job_id = :id AND earlier.step = :step
+    AND earlier.external_ref = :external_ref AND earlier.state = 'settled')"""
 
-SETTLE = Query("""
+# a settlement takes the reservation, and where there is none stands for itself: repeated with the same reference it does nothing
+SETTLE = Query(f"""
 UPDATE charges SET state = 'settled', settled_at = :now, provider = :provider, model = :model,
     actual_micros = :actual_micros, usage_known = :usage_known, usage = :usage, external_ref = :external_ref
-WHERE job_id = :id AND step = :step AND state = 'reserved' AND NOT EXISTS (
-    SELECT 1 FROM charges AS earlier WHERE earlier.job_id = :id AND earlier.step = :step
-    AND earlier.external_ref = :external_ref AND earlier.state = 'settled')
+WHERE job_id = :id AND step = :step AND state = 'reserved' AND NOT {_IS_SETTLED}
+RETURNING id
 """)
 
-SUM_COST = Query("""
-UPDATE jobs SET cost_micros = (
+# what was let go meanwhile counts as what it costs, or as its share of the estimate where nobody could say
+SETTLE_UNRESERVED = Query(f"""
+INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at, settled_at, provider, model, actual_micros,
+    usage_known, usage, external_ref)
+SELECT jobs.id, CAST(:step AS TEXT), 'settled', COALESCE(CAST(:actual_micros AS BIGINT),
+    CASE CAST(:step AS TEXT) WHEN 'transcribe' THEN jobs.transcribe_micros WHEN 'summarize' THEN jobs.summarize_micros END),
+    CAST(:now AS BIGINT), CAST(:now AS BIGINT), CAST(:provider AS TEXT), CAST(:model AS TEXT),
+    CAST(:actual_micros AS BIGINT), CAST(:usage_known AS INTEGER), CAST(:usage AS TEXT), CAST(:external_ref AS TEXT)
+FROM jobs WHERE jobs.id = :id AND jobs.id IN (SELECT value FROM json_each(:unreserved)) AND NOT {_IS_SETTLED}
+""")
+
+SETTLED_COST = """(
     SELECT CAST(COALESCE(SUM(COALESCE(actual_micros, estimate_micros, 0)), 0) AS BIGINT)
-    FROM charges WHERE charges.job_id = jobs.id AND charges.state = 'settled')
+    FROM charges WHERE charges.job_id = jobs.id AND charges.state = 'settled')"""
+
+SUM_COST = Query(f"""
+UPDATE jobs SET cost_micros = {SETTLED_COST}
 WHERE id IN (SELECT value FROM json_each(:ids))
 """)
 

@@ -3,6 +3,7 @@
 from focusflow.domain.jobs import Mover, Status, Step
 from focusflow.store.database import Query
 from focusflow.store.sql.jobs import OWNED, RELEASE_CLAIM, beginnable, movable
+from focusflow.store.sql.ledger import SETTLED_COST
 
 _OURS = "id = :id AND claim_token = :token"
 
@@ -29,6 +30,14 @@ CLOSE_ATTEMPT = Query("""
 UPDATE attempts SET outcome = :outcome, error = :error, finished_at = :now, cost_micros = :cost_micros
 WHERE id = :attempt_id AND job_id = :id AND outcome = 'running'
 """)
+
+CLOSE_LAST_ATTEMPTS = Query("""
+UPDATE attempts SET finished_at = :now,
+    outcome = CASE WHEN id = CAST(:attempt_id AS BIGINT) THEN CAST(:outcome AS TEXT) ELSE 'cancelled' END,
+    error = CASE WHEN id = CAST(:attempt_id AS BIGINT) THEN CAST(:error AS TEXT) END
+WHERE job_id = :id AND outcome = 'running'
+""")
+"""One ended as told; what else is open was left behind."""
 
 CLOSE_ATTEMPTS = Query("""
 UPDATE attempts SET outcome = :outcome, error = :error, finished_at = :now
@@ -67,16 +76,22 @@ INSERT INTO documents (job_id, version, raw, created_at) VALUES (:id, {_NEXT_DOC
 ON CONFLICT (job_id) WHERE superseded_at IS NULL DO UPDATE SET raw = excluded.raw
 """)
 
-TRANSCRIBED = Query(f"""
-UPDATE jobs SET status = 'transcribed', updated_at = :now,
+# what the settlement before it in the same transaction has changed
+_COST = "cost_micros = " + SETTLED_COST
+
+_TRANSCRIBED = f"""
+UPDATE jobs SET status = '{{status}}', updated_at = :now, {_COST},
     transcription_completed_at = COALESCE(transcription_completed_at, :now),
     language = COALESCE(:language, language),
     duration_source = CASE WHEN CAST(:duration_seconds AS DOUBLE PRECISION) IS NULL
                            THEN duration_source ELSE 'transcript' END,
-    duration_seconds = COALESCE(CAST(:duration_seconds AS DOUBLE PRECISION), duration_seconds)
-WHERE {_OURS} AND (status IN {movable(Status.TRANSCRIBED, Mover.STEP)} OR status = 'transcribed')
+    duration_seconds = COALESCE(CAST(:duration_seconds AS DOUBLE PRECISION), duration_seconds){{more}}
+WHERE {_OURS} AND (status IN {movable(Status.TRANSCRIBED, Mover.STEP)} OR status IN ('transcribed', '{{status}}'))
 RETURNING status
-""")
+"""
+TRANSCRIBED = Query(_TRANSCRIBED.format(status=Status.TRANSCRIBED, more=""))
+TRANSCRIBED_AND_ON = Query(_TRANSCRIBED.format(status=Status.SUMMARIZING, more=", summarization_started_at = :now"))
+"""With the begin of the summary."""
 
 KEEP_TRANSCRIPT = Query(f"""
 INSERT INTO documents (job_id, version, transcript, utterances, speakers, language, duration_seconds, model, created_at)
@@ -88,10 +103,13 @@ ON CONFLICT (job_id) WHERE superseded_at IS NULL DO UPDATE SET transcript = excl
 
 # -------------------------------------------------------------------------------------------------------- summary
 
-SUMMARIZED = Query(f"""
-UPDATE jobs SET summarization_completed_at = :now, title = :title, updated_at = :now
-WHERE {_OURS} AND status = 'summarizing' RETURNING status
-""")
+_SUMMARIZED = f"""
+UPDATE jobs SET status = '{{status}}', summarization_completed_at = :now, title = :title, updated_at = :now, {_COST}{{more}}
+WHERE {_OURS} AND status IN ('summarizing', '{{status}}') RETURNING status
+"""
+SUMMARIZED = Query(_SUMMARIZED.format(status=Status.SUMMARIZING, more=""))
+SUMMARIZED_AND_ON = Query(_SUMMARIZED.format(status=Status.SYNCING, more=", sync_started_at = :now"))
+"""With the begin of the delivery."""
 
 SUPERSEDE_SUMMARY = Query("""
 UPDATE summaries SET superseded_at = :now
@@ -150,7 +168,7 @@ RETURNING {DELIVERY_COLUMNS}
 
 DELIVER_AGAIN = Query("""
 UPDATE deliveries SET again = 1, next_attempt_at = leased_until
-WHERE job_id = :id AND sink = :sink AND job_id NOT IN (SELECT value FROM json_each(:taken))
+WHERE job_id IN (SELECT value FROM json_each(:waiting)) AND sink = :sink
 """)
 
 TOUCH = Query("UPDATE jobs SET updated_at = :now WHERE id = :id RETURNING id, status")
