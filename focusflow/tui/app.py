@@ -20,8 +20,8 @@ from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from focusflow.domain.jobs import JobId
-from focusflow.errors import FocusFlowError
-from focusflow.events import Bus, Event, ServiceChanged, ServiceState, Subscription
+from focusflow.errors import DiskFull, FocusFlowError, StoreBusy, StoreReadOnly
+from focusflow.events import Bus, Event, LoopTicked, ServiceChanged, ServiceState, Subscription
 from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
 from focusflow.tui import actions, words
 from focusflow.tui.actions import Action, Context, Keymap
@@ -32,7 +32,7 @@ from focusflow.tui.counts import CELLS, FAILED, Counts, cell_of, layout, number,
 from focusflow.tui.deeds import Deeds, Older, priced
 from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.detail.pane import Detail
-from focusflow.tui.facts import Engine, Facts, Leaving
+from focusflow.tui.facts import READ_ONLY, Engine, Facts, Leaving, Role
 from focusflow.tui.foot import Keys, SearchBox, Sentence, StatusLine, offered
 from focusflow.tui.header import Header
 from focusflow.tui.live import (
@@ -44,6 +44,7 @@ from focusflow.tui.live import (
     Live,
     digest,
     read_numbers,
+    trouble_word,
 )
 from focusflow.tui.money import MoneyBand
 from focusflow.tui.plain import plain
@@ -78,17 +79,27 @@ class Heard(Message):
 class Numbers(Message):
     """Counts and money were read, or could not be."""
 
-    def __init__(self, stats: Stats | None, purse: Purse | None, trouble: str | None = None) -> None:
+    def __init__(
+        self, stats: Stats | None, purse: Purse | None, trouble: str | None = None, trouble_word: str = ""
+    ) -> None:
         super().__init__()
-        self.stats, self.purse, self.trouble = stats, purse, trouble
+        self.stats, self.purse, self.trouble, self.trouble_word = stats, purse, trouble, trouble_word
+
+
+class Hosted(Message):
+    """The screen has become something else beside others on the same database."""
+
+    def __init__(self, role: Role) -> None:
+        super().__init__()
+        self.role = role
 
 
 class Said(Message):
     """A deed was done, or was not."""
 
-    def __init__(self, sentence: str, *, bad: bool = False) -> None:
+    def __init__(self, sentence: str, *, bad: bool = False, refused: str | None = None) -> None:
         super().__init__()
-        self.sentence, self.bad = sentence, bad
+        self.sentence, self.bad, self.refused = sentence, bad, refused
 
 
 class FocusFlowApp(GoodManners, inherit_bindings=False):
@@ -102,10 +113,13 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         *(Binding(cell.key, f"filter('{cell.key}')", cell.word, show=False) for cell in CELLS),
     ]
 
+    on_take_over: Callable[[], None] | None = None
+    """Called when somebody wants the work to be done here; the host then changes the screen's role."""
+
     def __init__(self, desk: Desk, bus: Bus, facts: Facts, engine: Engine | None = None) -> None:
         super().__init__()
         self.desk, self.bus, self.facts, self.engine = desk, bus, facts, engine
-        self.live = Live()
+        self.live = Live(worker=facts.worker, read_only=READ_ONLY if facts.read_only else None)
         self.deeds = Deeds(desk, facts, engine)
         self.symbols = words.symbols(facts.ascii)
         self.keys: Keymap = actions.keymap(facts.keys, actions.ACTIONS, DETAIL_ACTIONS)
@@ -178,13 +192,15 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         try:
             self.post_message(Numbers(*await read_numbers(self.desk, self.facts)))
         except FocusFlowError as exc:
-            self.post_message(Numbers(None, None, str(exc)))
+            self.post_message(Numbers(None, None, str(exc), trouble_word(exc)))
 
     def on_heard(self, message: Heard) -> None:
         for event in message.events:
             self.detail.heard(event)
             if isinstance(event, ServiceChanged) and event.state is ServiceState.BROKEN:
                 self.say(f"{event.service} is broken: {event.reason}", bad=True)
+            elif isinstance(event, LoopTicked) and event.error and not _failed_before(self.live, event):
+                self.say(event.error, bad=True)
         changes = digest(message.events, self.live)
         self._show_changes(changes, lost=message.lost)
 
@@ -202,7 +218,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def on_numbers(self, message: Numbers) -> None:
         other = message.stats != self.live.stats
         known = self.live.stats is not None
-        troubled, self.live.trouble = self.live.trouble, message.trouble
+        troubled, self.live.trouble, self.live.trouble_word = self.live.trouble, message.trouble, message.trouble_word
         if message.trouble != troubled:
             self.table.draw_again()
         if troubled and not message.trouble:
@@ -282,6 +298,21 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def on_said(self, message: Said) -> None:
         self.say(message.sentence, bad=message.bad)
+        if message.refused != self.live.refused:
+            self.live.refused = message.refused
+            self._header.redraw()
+
+    def on_hosted(self, message: Hosted) -> None:
+        """Go on as something else: a monitor that works now, a screen whose database cannot be written."""
+        role = message.role
+        self.engine = self._header.engine = role.engine
+        self.live.worker, self.live.read_only = role.worker, role.read_only
+        self.detail.read_only = role.read_only is not None
+        if role.said:
+            self.say(role.said, bad=role.read_only is not None)
+        self.read_everything()
+        self._header.redraw()
+        self._show_keys()
 
     def context(self) -> Context:
         """Return what the keys are meant for now."""
@@ -296,7 +327,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             older=len(self.older.job_ids) if self.older else 0,
             detail=self._detail_has_focus(),
             monitor=self.engine is None,
-            read_only=self.facts.read_only,
+            orphaned=self.engine is None and self.live.worker is None and not self.facts.first_start,
+            read_only=self.live.read_only is not None,
         )
 
     # ---------------------------------------------------------------------------------------------------------- deeds
@@ -308,6 +340,13 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     async def _guarded(self, flow: Flow) -> None:
         try:
             await flow()
+        except StoreBusy:
+            self.post_message(
+                Said("Not done: another program keeps the database locked. Try again in a moment.", bad=True,
+                     refused="database locked")
+            )  # fmt: skip
+        except (StoreReadOnly, DiskFull) as exc:
+            self.post_message(Said(f"Not done: {exc}", bad=True, refused=trouble_word(exc)))
         except FocusFlowError as exc:
             self.post_message(Said(str(exc), bad=True))
 
@@ -339,7 +378,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if action.writes or not action.always:
             context = self.context()
             if not actions.applies(action, context):
-                self.say(_why_not(action, context))
+                self.say(self.live.read_only if action.writes and self.live.read_only else _why_not(action))
                 return
         getattr(self._commands, name)()
 
@@ -377,7 +416,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         box = self._search_box
         box.display = shown
         self._status.display = not shown
-        (box if shown else self.table).focus()
+        self._main.set_focus(box if shown else self.table)  # at once: what is typed next is meant for it
 
     @on(Input.Changed, "#search")
     def _typed(self, event: Input.Changed) -> None:
@@ -501,7 +540,11 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         )
 
 
-def _why_not(action: Action, context: Context) -> str:
-    if action.writes and context.read_only:
-        return "This database can only be read: nothing can be asked for here."
+def _failed_before(live: Live, tick: LoopTicked) -> bool:
+    """Say whether a loop's last turn failed for the same reason: it is told once."""
+    before = live.loops.get(tick.loop)
+    return before is not None and before.error == tick.error
+
+
+def _why_not(action: Action) -> str:
     return f"{action.help.split(';')[0]}: nothing here to do that with."
