@@ -20,8 +20,8 @@ from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, run_async
 from focusflow.cli.work import logging_for
 from focusflow.config import Settings, missing_for_work, surroundings
-from focusflow.errors import StoreError
-from focusflow.events import Bus, ControlChanged
+from focusflow.errors import StoreError, StoreReadOnly
+from focusflow.events import Bus
 from focusflow.ports import Clock, Instance
 from focusflow.wiring import SystemClock, Works, opened_store, works_on
 
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 OPEN_AGAIN_SECONDS = 5.0
+WRITABLE_SECONDS = 5.0
+"""So often a database that can only be read is tried anew."""
+WORKER_SECONDS = 5.0
+"""So often a screen that only looks makes sure that somebody works."""
 
 _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED, signal.SIGHUP: Exit.HUNG_UP}
 
@@ -109,6 +113,11 @@ class _House:
     _app: "GoodManners | None" = None
     _engine: HostedEngine | None = None
     _worker: Instance | None = None
+    _refusal: StoreError | None = None
+    """Why the database, which is open, cannot be written."""
+    _wanted: bool = False
+    """Somebody asked for the work to be done here."""
+    _nudged: anyio.Event = field(default_factory=anyio.Event)
     _headless: bool = False
     _at_rest: anyio.Event = field(default_factory=anyio.Event)
     _stop: anyio.Event = field(default_factory=anyio.Event)
@@ -120,41 +129,119 @@ class _House:
         """Keep the database open, and the work going on it; started as soon as the first try to open it is over."""
         tried = False
         while True:
+            pause = 0.0
             try:
-                async with opened_store(self.settings, self.bus) as store:
+                async with opened_store(self.settings, self.bus, to_read=self._refusal is not None) as store:
                     await self._open(store)
                     tried = tried or _told(task_status)
                     await self._work(store)
-                    self._at_rest.set()
-                    await anyio.sleep_forever()
+                    if self._stop.is_set():
+                        await self._rest()
+            except StoreReadOnly as exc:
+                if self._refusal is None:  # it can perhaps be read
+                    self._refusal = exc
+                    continue
+                pause = self._say_refused(exc)
             except StoreError as exc:
-                self.desk.refuse(exc)
-                _log.error(str(exc), exc_info=exc)
+                pause = self._say_refused(exc)
             finally:
                 self.desk.opened(None)
             tried = tried or _told(task_status)
-            with anyio.move_on_after(OPEN_AGAIN_SECONDS):
+            with anyio.move_on_after(pause):
                 await self._stop.wait()
-                self._at_rest.set()
-                await anyio.sleep_forever()
+                await self._rest()
+
+    def _say_refused(self, error: StoreError) -> float:
+        """Answer every question with *error*; return how many seconds to wait before the next try."""
+        self._refusal = None
+        self.desk.refuse(error)
+        _log.error(str(error), exc_info=error)
+        return OPEN_AGAIN_SECONDS
+
+    async def _rest(self) -> None:
+        self._at_rest.set()
+        await anyio.sleep_forever()
 
     async def _open(self, store: "Store") -> None:
         self.desk.opened(store)
-        self._worker = (
-            None if self.purpose.beside or self._app else await other_worker(store, self.clock, self.settings)
-        )
-        if not self.purpose.monitor and not self.purpose.first_start and self._worker is None:
+        self._worker = None if self.purpose.beside else await other_worker(store, self.clock, self.settings)
+        if self._may_work and not self.purpose.monitor and self._worker is None:
             self._engine = HostedEngine(self.settings, self.bus, self.clock)
-        if self._app is not None:  # it was shown without: look again
-            self.bus.publish(ControlChanged())
+        self._tell_role("")
+
+    @property
+    def _may_work(self) -> bool:
+        return self._refusal is None and not self.purpose.first_start
+
+    def _tell_role(self, said: str) -> None:
+        """Let the screen know what it is now; before it is shown, it is told by its facts."""
+        if self._app is None:
+            return
+        from focusflow.tui.app import Hosted
+        from focusflow.tui.facts import Role
+
+        self._app.post_message(
+            Hosted(Role(engine=self._engine, worker=self._worker_name, read_only=self._read_only, said=said))
+        )
+
+    @property
+    def _worker_name(self) -> str | None:
+        return self._worker.name if self._worker else None
+
+    @property
+    def _read_only(self) -> str | None:
+        if self._refusal is None or self.settings.store_url.startswith("postgres"):
+            return str(self._refusal) if self._refusal else None
+        return f"Read only: let FocusFlow write {_database_name(self.settings)} and its folder, then it goes on."
 
     async def _work(self, store: "Store") -> None:
         await self._painted.wait()
         async with self._alongside(store):
+            if self._refusal is not None:
+                await self._until_writable()
+            elif self._engine is None:
+                await self._look_on(store)
             if self._engine is not None and not self._stop.is_set():
                 await self._engine.run(partial(self._works, store))
-            else:
+
+    async def _until_writable(self) -> None:
+        """Show what can be read, and try now and then whether it can be written after all."""
+        self._tell_role(self._read_only or "")
+        while self._refusal is not None and not self._stop.is_set():
+            with anyio.move_on_after(WRITABLE_SECONDS):
                 await self._stop.wait()
+                return
+            try:
+                async with opened_store(self.settings):
+                    self._refusal = None
+            except StoreError as exc:
+                _log.debug("the database can still not be written", exc_info=exc)
+
+    async def _look_on(self, store: "Store") -> None:
+        """Watch who does the work; do it here when nobody does and that is wanted."""
+        while not self._stop.is_set():
+            with anyio.move_on_after(WORKER_SECONDS):
+                await self._nudged.wait()
+            self._nudged = anyio.Event()
+            if self._stop.is_set() or not self._may_work:
+                await self._stop.wait()
+                return
+            before = self._worker_name
+            self._worker = await other_worker(store, self.clock, self.settings)
+            if self._worker is None and (self._wanted or not self.purpose.monitor):
+                self._engine = HostedEngine(self.settings, self.bus, self.clock)
+                self._tell_role(
+                    f"{before} has ended: the work goes on here." if before else "The work is done here now."
+                )
+                return
+            self._wanted = False
+            if self._worker_name != before:
+                self._tell_role(_news(before, self._worker_name))
+
+    def _take_over(self) -> None:
+        """Somebody wants the work to be done here."""
+        self._wanted = True
+        self._nudged.set()
 
     def _works(self, store: "Store") -> AbstractAsyncContextManager[Works]:
         return works_on(self.settings, store, self.bus, clock=self.clock)
@@ -178,6 +265,7 @@ class _House:
         app.in_tmux = surroundings().in_tmux
         app.on_terminal_gone = self._terminal_gone
         app.on_painted = self._painted.set
+        app.on_take_over = self._take_over
         self._app = app
         result = await app.run_async(mouse=self.settings.screen.mouse)
         self._app, self.mistake = None, app.mistake
@@ -201,7 +289,8 @@ class _House:
             folder=settings.data_path / "saved",
             services=_services(settings),
             monitor=self._engine is None and not self.purpose.first_start,
-            worker=self._worker.name if self._worker else None,
+            worker=self._worker_name,
+            read_only=self._read_only is not None,
             first_start=self.purpose.first_start,
             demo=self.purpose.demo,
             keys=screen.keys,
@@ -245,6 +334,7 @@ class _House:
             self.code = code
             self._headless = False
             self._stop.set()
+            self._nudged.set()
         self._close_screen()
 
     def _close_screen(self) -> None:
@@ -257,11 +347,19 @@ class _House:
             say("The work goes on without a screen. Ctrl-C or SIGTERM stops it.")
             await self._stop.wait()
         self._stop.set()
+        self._nudged.set()
         if self._engine is not None:
             if self._engine.in_flight:
                 say("Stopping: work in flight is finished or handed back. Ctrl-C stops at once.")
             self._engine.stop()
         await self._at_rest.wait()
+
+
+def _news(before: str | None, now: str | None) -> str:
+    """Return a sentence about who works on the database."""
+    if now is None:
+        return f"{before} has ended, so nobody works. A does the work here."
+    return f"{now} works on this database now."
 
 
 def _told(task_status: TaskStatus[None]) -> bool:
@@ -274,7 +372,8 @@ async def other_worker(store: "Store", clock: Clock, settings: Settings) -> Inst
     now = clock.now()
     silent = settings.auto.stale_processing_ms / 1_000
     instances = (await store.stats(now=now, day_start=now, month_start=now)).instances
-    return next((one for one in instances if (now - one.seen_at).total_seconds() < silent and not _dead(one)), None)
+    others = (one for one in instances if one.name != f"{socket.gethostname()}:{os.getpid()}")
+    return next((one for one in others if (now - one.seen_at).total_seconds() < silent and not _dead(one)), None)
 
 
 def _dead(instance: Instance) -> bool:

@@ -41,6 +41,8 @@ class Context:
     detail: bool = False
     """The panes of a call are open and have the keyboard."""
     monitor: bool = False
+    orphaned: bool = False
+    """Nobody works on the database that is only looked at here."""
     read_only: bool = False
     searching: bool = False
 
@@ -142,6 +144,9 @@ ACTIONS: tuple[Action, ...] = (
            group=Group.WORK, verb="pause", footer=75),
     Action(id="resume", keys="P", word="resume", help="Go on after a pause", group=Group.WORK,
            when=lambda c: c.control.paused, verb="resume", footer=78),
+    Action(id="take_over", keys="A", word="work here",
+           help="Do the work here, where the FocusFlow that was looked at has ended", group=Group.WORK,
+           when=lambda c: c.orphaned, footer=93),
     Action(id="discover", keys="d", word="look for calls", help="Look for new recordings now", group=Group.WORK,
            verb="discover", footer=28),
     Action(id="more", keys="plus,equals_sign", word="more at once", help="One more call at the same time",

@@ -342,7 +342,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             await flow()
         except StoreBusy:
             self.post_message(
-                Said("Not done: another program keeps the database locked. Try again in a moment.", bad=True,
+                Said("Not done: another program has locked the database; try again.", bad=True,
                      refused="database locked")
             )  # fmt: skip
         except (StoreReadOnly, DiskFull) as exc:

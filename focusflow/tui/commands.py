@@ -218,6 +218,11 @@ class Commands:
     def resume(self) -> None:
         self._app.run_deed(self._app.deeds.resume, "Going on…")
 
+    def take_over(self) -> None:
+        if self._app.on_take_over is not None:
+            self._app.say("Taking the work over…")
+            self._app.on_take_over()
+
     def discover(self) -> None:
         self._app.run_deed(self._app.deeds.discover, "Asking for a look…")
 

@@ -53,6 +53,23 @@ class Facts:
     log_level: str = "info"
 
 
+READ_ONLY = "This database can only be read: nothing can be asked for here."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What this screen is beside others on the same database; it may change while it is open."""
+
+    engine: "Engine | None" = None
+    """The work behind the screen; None: it only looks."""
+    worker: str | None = None
+    """Who works on the database instead; None: nobody."""
+    read_only: str | None = None
+    """Why nothing can be asked for, and what to do; None: everything can."""
+    said: str = ""
+    """A sentence about the change."""
+
+
 class Leaving(IntEnum):
     """How a person left the screen: what the app returns."""
 

@@ -35,12 +35,12 @@ class Header(Band):
 
     def __init__(self, facts: Facts, live: Live, engine: Engine | None) -> None:
         super().__init__(id="header")
-        self._facts, self._live, self._engine = facts, live, engine
+        self._facts, self._live, self.engine = facts, live, engine
         self._symbols = words.symbols(facts.ascii)
 
     def redraw(self) -> None:
         width = self.size.width
-        word, style = state(self._live, self._facts, self._engine)
+        word, style = state(self._live, self._facts, self.engine)
         brand = [] if width < WIDE and len(word) > BRAND_GIVES_WAY else [(" FocusFlow ", "bold $text-primary")]
         gap = "  " if width >= WIDE else " "
         left: list[Part] = [*brand, (f" {word} ", style), (gap, "")]
@@ -75,9 +75,9 @@ class Header(Band):
                 (f"{plain(name)} {word}", style)]  # fmt: skip
 
     def _turns(self, width: int) -> list[Part]:
-        if self._facts.demo and self._engine is None:
+        if self._facts.demo and self.engine is None:
             return []
-        turns = self._engine.next_turns() if self._engine else {}
+        turns = self.engine.next_turns() if self.engine else {}
         now = self._facts.clock.now()
         if width < WIDE:
             soonest = turns.get("discovery")
@@ -108,9 +108,13 @@ def state(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]:
     if facts.first_start:
         return "not set up", "$text-warning reverse"
     if live.trouble:
-        return "no database", "$text-error reverse"
+        return live.trouble_word or "no database", "$text-error reverse"
     if stats is None:
         return "starting", "$text-muted"
+    if live.read_only is not None:
+        return "read only", "$text-warning reverse"
+    if live.refused is not None:
+        return live.refused, "$text-error reverse"
     if engine is not None and engine.draining:
         return "draining", "$text-warning reverse"
     if stats.control.paused:
@@ -119,9 +123,7 @@ def state(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]:
         return "spending stopped", "$text-error reverse"
     if purse is not None and over(purse) is not None:
         return "over budget", "$text-error reverse"
-    if facts.read_only:
-        return "read only", "$text-warning reverse"
-    return _working(facts, engine)
+    return _working(live, facts, engine)
 
 
 def _paused(stats: Stats) -> str:
@@ -129,10 +131,11 @@ def _paused(stats: Stats) -> str:
     return f"paused, {working} finishing" if working else "paused"
 
 
-def _working(facts: Facts, engine: Engine | None) -> tuple[str, str]:
+def _working(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]:
+    if engine is None and live.worker is None:
+        return "monitor, nobody works", "$text-warning reverse"
     if engine is None:
-        where = f" of {plain(facts.worker)}" if facts.worker else ""
-        return f"monitor{where}", "$text-accent reverse"
+        return f"monitor of {plain(live.worker or '')}", "$text-accent reverse"
     return ("demo" if facts.demo else "running"), "$text-success reverse"
 
 

@@ -3,13 +3,14 @@
 Events are hints and come in bursts; they are gathered for a tenth of a second, and what they name is read from the store.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from focusflow.domain.budgets import Period, bounds
 from focusflow.domain.jobs import JobId
+from focusflow.errors import DiskFull, FocusFlowError, StoreBusy, StoreReadOnly
 from focusflow.events import (
     BudgetWarned,
     ControlChanged,
@@ -44,6 +45,14 @@ class Live:
     progress: dict[JobId, JobProgress] = field(default_factory=dict)
     trouble: str | None = None
     """A sentence, while the store cannot be read."""
+    trouble_word: str = ""
+    """The same in a word or two, for the header."""
+    refused: str | None = None
+    """In a word or two why the last thing that was asked for could not be written; None: it could."""
+    worker: str | None = None
+    """Who works on the database, where it is somebody else."""
+    read_only: str | None = None
+    """Why nothing can be asked for, in a sentence; None: everything can."""
 
     @property
     def control(self) -> ControlState:
@@ -84,6 +93,8 @@ def digest(events: Iterable[Event], live: Live) -> Changes:
             case LoopTicked(loop=loop):
                 changes.head = changes.head or _other_loop(live.loops.get(loop), event)
                 live.loops[loop] = event
+                if loop == "processor" and event.error is None and live.refused is not None:
+                    live.refused, changes.head = None, True
             case ServiceChanged(service=service):
                 changes.head = True
                 live.services[service] = event
@@ -93,6 +104,16 @@ def digest(events: Iterable[Event], live: Live) -> Changes:
 def _other_loop(before: LoopTicked | None, now: LoopTicked) -> bool:
     """Say whether a loop's lamp looks otherwise than before."""
     return before is None or (before.error, before.failures_in_a_row) != (now.error, now.failures_in_a_row)
+
+
+def trouble_word(error: FocusFlowError) -> str:
+    """Return in a word or two what is wrong with the database."""
+    words: Mapping[type[FocusFlowError], str] = {
+        StoreBusy: "database locked",
+        StoreReadOnly: "read only",
+        DiskFull: "disk full",
+    }
+    return words.get(type(error), "no database")
 
 
 async def read_stats(desk: Desk, now: datetime, zone: ZoneInfo) -> Stats:

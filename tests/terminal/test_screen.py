@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,3 +175,87 @@ def _until(true: object, seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < ends
         time.sleep(0.05)
+
+
+def configured(tmp_path: Path) -> list[str]:
+    """A folder as the source and keys of nobody: enough for the work to begin."""
+    (tmp_path / "recordings").mkdir(exist_ok=True)
+    return [part.replace("/nowhere", str(tmp_path / "recordings")) for part in _CONFIGURED]
+
+
+def instances(data: Path) -> list[tuple[object, ...]]:
+    return rows(data / "focusflow.db", "SELECT name FROM instances")
+
+
+def test_a_second_screen_takes_the_work_over_when_the_first_ends(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """It looked only because another worked: when that one is killed, nobody has to press a key."""
+    data, options = tmp_path / "data", configured(tmp_path)
+    first = open_terminal("-m", "focusflow", "--data-dir", str(data), *options, columns=120)
+    first.until("running")
+    _until(lambda: (data / "focusflow.db").exists() and instances(data) != [])
+    second = open_terminal("-m", "focusflow", "--data-dir", str(data), *options, columns=120)
+    second.until("monitor of")
+    first.signal(signal.SIGKILL)
+    first.ended()
+    second.until("has ended: the work goes on here")
+    second.until(lambda text: "running" in text.splitlines()[0])
+    _until(lambda: any(str(name).endswith(f":{second.process.pid}") for (name,) in instances(data)))
+    second.press("q")
+
+    assert second.ended() == 0
+
+
+def test_a_monitor_says_that_nobody_works_and_offers_to(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """`--monitor` looks and nothing else, until a key says otherwise."""
+    data, options = tmp_path / "data", configured(tmp_path)
+    first = open_terminal("-m", "focusflow", "--data-dir", str(data), *options, columns=120)
+    first.until("running")
+    _until(lambda: (data / "focusflow.db").exists() and instances(data) != [])
+    monitor = open_terminal("-m", "focusflow", "--monitor", "--data-dir", str(data), *options, columns=120)
+    monitor.until("monitor of")
+    first.press("q")
+    assert first.ended() == 0
+    monitor.until("has ended, so nobody works")
+    monitor.until("monitor, nobody works")
+    monitor.press("A")
+    monitor.until(lambda text: "running" in text.splitlines()[0])
+    monitor.press("q")
+
+    assert monitor.ended() == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, which root can make read only for root too."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a disk of its own can only be mounted by root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_database_that_cannot_be_written_is_shown_all_the_same(
+    open_terminal: OpenTerminal, tmp_path: Path, small_disk: Path
+) -> None:
+    """The header says it, a key that would write says what to do, and work begins once writing is possible."""
+    options = [*configured(tmp_path), "--set", f"logging.file={tmp_path / 'the.log'}"]
+    url = ("--set", f"store.url=sqlite:///{small_disk / 'x.db'}")
+    command = ("-m", "focusflow", "--data-dir", str(tmp_path / "data"), *options, *url)
+    before = open_terminal(*command)
+    before.until("running")
+    before.press("q")
+    assert before.ended() == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    terminal = open_terminal(*command, columns=120)
+    terminal.until("read only")
+    terminal.until("No calls yet")
+    terminal.press("p")
+    terminal.until("Read only: let FocusFlow write x.db and its folder")
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    terminal.until(lambda text: "running" in text.splitlines()[0])
+    terminal.press("q")
+
+    assert terminal.ended() == 0

@@ -344,13 +344,17 @@ async def test_a_slow_database_is_answered_for_at_once(opened: Opened, desk: Des
 
 
 async def test_a_busy_database_is_said_and_ends_nothing(opened: Opened, desk: Desk, settle: Settle) -> None:
-    """The sentence is the store's."""
-    async with opened() as pilot:
+    """It was not done, and the header says why until something can be written again."""
+    async with opened(size=(120, 40)) as pilot:
         desk.broken = StoreBusy("The database is busy; try again in a moment.")
         await pilot.press("d")
         await settle(pilot)
-        assert "busy" in status(pilot)
+        assert "Not done: another program has locked the database" in status(pilot)
+        assert "database locked" in str(pilot.app._header.said)
         desk.broken = None
+        await pilot.press("d")
+        await settle(pilot)
+        assert "database locked" not in str(pilot.app._header.said)
 
 
 async def test_older_calls_are_offered_with_their_price_and_done_by_b(

@@ -79,6 +79,8 @@ class Detail(Widget):
         super().__init__(id=id)
         self._desk = desk
         self._facts = facts
+        self.read_only = facts.read_only
+        """Nothing can be asked for here."""
         self._deeds = Deeds(desk, facts)
         self._symbols = symbols(facts.ascii)
         self._log = LogView(facts)
@@ -332,7 +334,7 @@ class Detail(Widget):
                 return bool(sheet.needle)
             case "pane_escape":
                 return bool(sheet.needle) or self._search.display
-            case _ if id in keys.WRITES and self._facts.read_only:
+            case _ if id in keys.WRITES and self.read_only:
                 return False
         return self._pane in ONLY_IN.get(id, tuple(Pane))
 
