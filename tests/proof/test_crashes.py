@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 TWO_CALLS = ("Carmen Ruiz", "Jürgen Weber")
-COMMITS, REQUESTS = 120, 60
+COMMITS, REQUESTS = 80, 60
 """A run with two calls has fewer of each, which a test makes sure of."""
 LATEST_SECONDS = 4.0
 """A run with two calls is over by then, on a slow machine too."""

@@ -12,7 +12,7 @@ from focusflow.domain.jobs import Claim, DurationSource, JobId, Outcome, Skipped
 from focusflow.domain.money import Estimate
 from focusflow.errors import HoldKind, LostClaim, StoreError
 from focusflow.events import JobChanged, JobLogged
-from focusflow.ports import Delivery, JobFilter, Settlement
+from focusflow.ports import Delivery, Ended, JobFilter, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -386,3 +386,92 @@ async def test_a_fact_about_an_unknown_job_is_refused(world: World) -> None:
     """The databases keep their references; the store says so in its own words."""
     with pytest.raises(StoreError):
         await world.store.keep_raw_transcript(JobId("unknown"), b"", now=world.now)
+
+
+# ------------------------------------------------------------------------------------------------- one commit for two
+
+
+async def test_a_step_closes_the_attempt_before_it_in_its_own_commit(world: World) -> None:
+    """A download is done when what needs it begins."""
+    claim = await world.claimed()
+    download = await world.store.begin(claim, Step.DOWNLOAD, now=world.now)
+    await world.store.begin(claim, Step.TRANSCRIBE, now=world.later(MINUTE), after=download)
+    first, second = (await world.detail(claim.job.id)).attempts
+    assert (first.step, first.outcome, first.finished_at) == (Step.DOWNLOAD, Outcome.DONE, world.now)
+    assert (second.step, second.outcome) == (Step.TRANSCRIBE, Outcome.RUNNING)
+
+
+async def test_an_upload_that_will_be_ordered_is_kept_with_the_intent(world: World) -> None:
+    """There is no moment at which one is known without the other; without the word there is no intent."""
+    claim = await world.claimed()
+    await world.store.uploaded(claim, "first", now=world.now)
+    assert (await world.job(claim.job.id)).submit_intent_at is None
+    await world.store.uploaded(claim, "second", now=world.now, intending=True)
+    job = await world.job(claim.job.id)
+    assert (job.upload_ref, job.submit_intent_at) == ("second", world.now)
+
+
+async def test_a_result_begins_the_next_step_in_its_own_commit(world: World) -> None:
+    """Every status is announced, every attempt and line is there, and a repetition of unknown outcome does no harm."""
+    claim = await world.claimed()
+    job_id = claim.job.id
+    attempt = await world.store.begin(claim, Step.TRANSCRIBE, now=world.now)
+    world.events()
+    paid = world.a_settlement("order", 7_000)
+    for _ in range(2):
+        summary_attempt = await world.store.transcribed(
+            claim, attempt, world.a_transcript(), paid, now=world.now, going_on=True
+        )
+    assert summary_attempt is not None
+    heard = [event.status for event in world.events() if isinstance(event, JobChanged)]
+    assert heard[:2] == [Status.TRANSCRIBED, Status.SUMMARIZING]
+    job = await world.job(job_id)
+    assert (job.status, job.summarization_started_at, job.cost_micros) == (Status.SUMMARIZING, world.now, 7_000)
+    answer = world.a_settlement("answer", 1_000)
+    for _ in range(2):
+        sync = await world.store.summarized(
+            claim, summary_attempt, world.a_summary(), answer, now=world.now, going_on=True
+        )
+    assert sync is not None
+    heard = [event.status for event in world.events() if isinstance(event, JobChanged)]
+    assert heard[:2] == [Status.SUMMARIZING, Status.SYNCING]
+    await world.store.complete(claim, now=world.now, attempt=Ended(id=sync, outcome=Outcome.FAILED, error="no page"))
+    detail = await world.detail(job_id)
+    assert [(a.step, a.outcome, a.error) for a in detail.attempts] == [
+        (Step.TRANSCRIBE, Outcome.DONE, None),
+        (Step.SUMMARIZE, Outcome.CANCELLED, None),
+        (Step.SUMMARIZE, Outcome.DONE, None),
+        (Step.SYNC, Outcome.CANCELLED, None),
+        (Step.SYNC, Outcome.FAILED, "no page"),
+    ]
+    assert (detail.row.job.status, detail.row.job.cost_micros) == (Status.COMPLETED, 8_000)
+    assert [charge.state for charge in detail.charges] == ["settled", "settled"]
+
+
+async def test_a_result_of_a_lost_claim_begins_nothing(world: World) -> None:
+    """The settlement that stands before the guard is undone with everything else; it is recorded on its own."""
+    claim = await world.claimed()
+    attempt = await world.store.begin(claim, Step.TRANSCRIBE, now=world.now)
+    await world.store.cancel([claim.job.id], now=world.now)
+    before = await world.detail(claim.job.id)
+    with pytest.raises(LostClaim):
+        await world.store.transcribed(
+            claim, attempt, world.a_transcript(), world.a_settlement("order"), now=world.now, going_on=True
+        )
+    assert await world.detail(claim.job.id) == before
+
+
+async def test_answers_beyond_the_reservation_are_charged_too(world: World) -> None:
+    """The first takes the reservation, the others stand for themselves, with or without a number of their own."""
+    claim = await world.claimed()
+    await world.transcribe(claim, actual=7_000)
+    attempt = await world.store.begin(claim, Step.SUMMARIZE, now=world.now)
+    answers = [world.a_settlement("one", 100), world.a_settlement("two", 20), world.a_settlement(None, 3)]
+    await world.store.summarized(claim, attempt, world.a_summary(), answers, now=world.now)
+    charges = [c for c in (await world.detail(claim.job.id)).charges if c.step is Step.SUMMARIZE]
+    assert [(c.state, c.actual_micros, c.external_ref) for c in charges] == [
+        ("settled", 100, "one"),
+        ("settled", 20, "two"),
+        ("settled", 3, None),
+    ]
+    assert (await world.job(claim.job.id)).cost_micros == 7_123
