@@ -22,7 +22,7 @@ from focusflow.errors import FocusFlowError
 from focusflow.ports import Calls, JobRow, Order
 from focusflow.tui import words
 from focusflow.tui.beside import go_on_beside
-from focusflow.tui.columns import GAP, Look, Placed, placed
+from focusflow.tui.columns import GAP, STATUS, Look, Placed, placed
 from focusflow.tui.empty import note
 from focusflow.tui.facts import Facts
 from focusflow.tui.live import Live
@@ -346,8 +346,22 @@ class CallsTable(Widget, can_focus=True):
     # ------------------------------------------------------------------------------------------------------- drawing
 
     def redraw(self, job_ids: Iterable[JobId]) -> None:
-        """Draw these calls' lines, if they are in sight: how far they are has changed."""
-        self._redraw(job_ids, tell=False)
+        """Draw how far these calls are, if they are in sight: nothing else of their lines has changed."""
+        lines = {job_id: y for y, job_id in enumerate(self._in_sight(), HEAD)}
+        x, width = self._status_cells(self.size.width)
+        for job_id in job_ids:
+            self._strips.pop(job_id, None)
+            if (y := lines.get(job_id)) is not None:
+                self.refresh(Region(x, y, width, 1))
+
+    def _status_cells(self, width: int) -> tuple[int, int]:
+        """Return where the status is on a line, and how wide; the whole line where there is none."""
+        x = EDGE
+        for place in self._columns(width):
+            if place.column is STATUS:
+                return x, place.width
+            x += place.width + GAP
+        return 0, width
 
     def _redraw(self, job_ids: Iterable[JobId], *, tell: bool = True, cells: int | None = None) -> None:
         lines = {job_id: y for y, job_id in enumerate(self._in_sight(), HEAD)}

@@ -210,6 +210,9 @@ def _title(row: JobRow, look: Look) -> list[Piece]:
     return [(plain(job.title or ""), "dim")]
 
 
+STATUS = Column(title="status", width=16, most=16, rank=2, cell=_status)
+"""The only one that a running step moves."""
+
 COLUMNS: tuple[Column, ...] = (
     Column(title="time", width=12, most=12, rank=1, cell=_time, order=Order.TIME),
     Column(title="contact", width=18, most=34, rank=0, cell=_contact, order=Order.CONTACT),
@@ -218,7 +221,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(title="type", width=8, most=8, rank=7, cell=_type),
     Column(title="length", width=7, most=7, rank=3, cell=_length, right=True, order=Order.LENGTH),
     Column(title="step", width=4, most=4, rank=2, cell=strip, pieces=True),
-    Column(title="status", width=16, most=16, rank=2, cell=_status),
+    STATUS,
     Column(title="cost", width=8, most=8, rank=5, cell=_cost, right=True, order=Order.COST),
     Column(title="tries", width=5, most=5, rank=8, cell=_tries, right=True),
     Column(title="Notion", width=6, most=6, rank=6, cell=_page),
