@@ -17,7 +17,7 @@ from anyio.abc import TaskStatus
 from focusflow.cli.desk import LateDesk
 from focusflow.cli.engine import HostedEngine
 from focusflow.cli.outcome import Exit, Finished, say
-from focusflow.cli.session import Options, run_async
+from focusflow.cli.session import Options, collect_from_now_on, run_async
 from focusflow.cli.work import logging_for
 from focusflow.config import Settings, missing_for_work, surroundings
 from focusflow.errors import StoreError, StoreReadOnly
@@ -50,7 +50,7 @@ def run_screen(options: Options, *, monitor: bool, beside: bool) -> None:
     missing = missing_for_work(settings)
     purpose = Purpose(monitor=monitor, beside=beside, first_start=_what_to_set_up(missing) if missing else None)
     with logging_for(settings, quiet=True):
-        run_async(partial(host, settings, purpose))
+        run_async(partial(host, settings, purpose), collects=True)
 
 
 def refuse_without_terminal(instead: str) -> None:
@@ -264,13 +264,18 @@ class _House:
         app: Any = FocusFlowApp(self.desk.as_desk, self.bus, self._facts(), self._engine)
         app.in_tmux = surroundings().in_tmux
         app.on_terminal_gone = self._terminal_gone
-        app.on_painted = self._painted.set
+        app.on_painted = self._there
         app.on_take_over = self._take_over
         self._app = app
         result = await app.run_async(mouse=self.settings.screen.mouse)
         self._app, self.mistake = None, app.mistake
-        self._painted.set()
+        self._there()
         self._headless = self._headless or (result is Leaving.HEADLESS and self.code is Exit.DONE)
+
+    def _there(self) -> None:
+        """The first picture is there: now there is time for the rest."""
+        self._painted.set()
+        collect_from_now_on()
 
     def _facts(self) -> "Facts":
         from focusflow import __version__

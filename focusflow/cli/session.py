@@ -1,5 +1,6 @@
 """What does every command share? Settings, the store, and the moment it runs."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,11 +39,22 @@ class Options:
         return kept(error, self)
 
 
-def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run *work* on a fresh event loop."""
+def run_async(work: Callable[[], Coroutine[Any, Any, T]], *, collects: bool = False) -> T:
+    """Run *work* on a fresh event loop. *collects*: it calls `collect_from_now_on` itself, when there is time for it."""
     import anyio
 
+    if not collects:
+        collect_from_now_on()
     return anyio.run(work)
+
+
+def collect_from_now_on() -> None:
+    """Look for garbage again, and never more through what a start leaves for good: that would be most of each look."""
+    if gc.isenabled():
+        return
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @asynccontextmanager

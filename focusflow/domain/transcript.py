@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from focusflow.domain.introductions import certain_names
 from focusflow.domain.recordings.details import tidy
 
 
@@ -84,6 +83,10 @@ def named_speakers(transcript: Transcript, owner: str | None, contact: str | Non
     """
     if transcript.speakers or len(labels_of(transcript)) != 2:
         return transcript
+    from focusflow.domain.introductions import (
+        certain_names,
+    )  # its expressions take long to compile: the screen starts without
+
     turns = [(turn.speaker, turn.text) for turn in transcript.utterances if turn.speaker is not None]
     return replace(transcript, speakers=certain_names(turns, owner=owner, contact=contact))
 
