@@ -600,8 +600,13 @@ class JobRecord(Protocol):
         *going_on* begins the delivery in the same commit; the id of that attempt is returned.
         """
 
-    async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
-        """Record what was charged although the step failed. Never fenced."""
+    async def settle(
+        self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime, token: str | None = None
+    ) -> None:
+        """Record what was charged although the step failed. Never fenced.
+
+        With the claim's *token*, what was reserved for another claim since is left alone.
+        """
 
     async def deliveries(self, job_id: JobId) -> Sequence[Delivery]: ...
 

@@ -102,7 +102,8 @@ async def _billed(run: JobRun, attempt_id: int, model: str) -> AsyncIterator[_Bi
 
 async def _settle(run: JobRun, settlement: Settlement) -> None:
     store, clock = run.chain.store, run.chain.clock
-    await insist(clock, partial(store.settle, run.job.id, Step.SUMMARIZE, settlement, now=clock.now()))
+    token = run.claim.token  # another worker may have taken the job over, with a reservation of its own
+    await insist(clock, partial(store.settle, run.job.id, Step.SUMMARIZE, settlement, now=clock.now(), token=token))
 
 
 # ----------------------------------------------------------------------------------------------------------- the words

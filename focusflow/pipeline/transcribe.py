@@ -183,7 +183,8 @@ async def _collect(run: JobRun, transcript_id: str, documents: Documents, attemp
         stored = partial(store.transcribed, run.claim, attempt_id, transcript, paid, now=now, going_on=going_on)
         run.begun(Step.SUMMARIZE, await insist(chain.clock, stored))
     except LostClaim:
-        await insist(chain.clock, partial(store.settle, run.job.id, Step.TRANSCRIBE, paid, now=now))
+        token = run.claim.token
+        await insist(chain.clock, partial(store.settle, run.job.id, Step.TRANSCRIBE, paid, now=now, token=token))
         raise
     return transcript
 

@@ -228,9 +228,11 @@ class RecordPart(Stored):
         await self._advance(claim, move)
         return None
 
-    async def settle(self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime) -> None:
+    async def settle(
+        self, job_id: JobId, step: Step, settlement: Settlement, *, now: datetime, token: str | None = None
+    ) -> None:
         summed = [ledger.SUM_COST(ids=json.dumps([job_id])), sql.TOUCH(id=job_id, now=now)]
-        results = await self._database.run([*_settle(job_id, step, [settlement], now), *summed])
+        results = await self._database.run([*_settle(job_id, step, [settlement], now, token), *summed])
         self._tell_changes(results[-1])
 
     # ------------------------------------------------------------------------------------------------------- delivery
@@ -385,8 +387,10 @@ def _sum(settlements: Sequence[Settlement]) -> int | None:
     return sum(known) if len(known) == len(prices) else None
 
 
-def _settle(job_id: JobId, step: Step, settlements: Sequence[Settlement], now: datetime) -> list[Statement]:
-    """Turn the step's reservation into what it really cost. These stand first in their transaction."""
+def _settle(
+    job_id: JobId, step: Step, settlements: Sequence[Settlement], now: datetime, token: str | None = None
+) -> list[Statement]:
+    """Turn the step's reservation, or a claim's own, into what it really cost. These stand first in their transaction."""
     statements: list[Statement] = []
     for settlement in settlements:
         charge = {
@@ -401,7 +405,10 @@ def _settle(job_id: JobId, step: Step, settlements: Sequence[Settlement], now: d
             "now": now,
         }
         unreserved = Computed(partial(_unless_found, len(statements), job_id))
-        statements += [ledger.SETTLE(**charge), ledger.SETTLE_UNRESERVED(**charge, unreserved=unreserved)]
+        statements += [
+            ledger.SETTLE(**charge, claim_token=token),
+            ledger.SETTLE_UNRESERVED(**charge, unreserved=unreserved),
+        ]
     return statements
 
 

@@ -177,7 +177,8 @@ CREATE TABLE charges (
     usage TEXT NOT NULL DEFAULT '{{}}',
     external_ref TEXT,
     reserved_at BIGINT NOT NULL,
-    settled_at BIGINT
+    settled_at BIGINT,
+    claim_token TEXT
 ) {strict};
 CREATE UNIQUE INDEX charges_standing ON charges (job_id, step) WHERE state = 'reserved';
 CREATE INDEX charges_of_job ON charges (job_id, id);

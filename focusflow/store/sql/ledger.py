@@ -35,15 +35,15 @@ the clock may have been set back. Whole hours are summed up already; most midnig
 """
 
 RESERVE_TRANSCRIPT = Query("""
-INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
-SELECT id, 'transcribe', 'reserved', jobs.transcribe_micros, CAST(:now AS BIGINT) FROM jobs
+INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at, claim_token)
+SELECT id, 'transcribe', 'reserved', jobs.transcribe_micros, CAST(:now AS BIGINT), jobs.claim_token FROM jobs
 WHERE id IN (SELECT value FROM json_each(:ids)) AND transcription_completed_at IS NULL
 ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
 """)
 
 RESERVE_SUMMARY = Query("""
-INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at)
-SELECT id, 'summarize', 'reserved', jobs.summarize_micros, CAST(:now AS BIGINT) FROM jobs
+INSERT INTO charges (job_id, step, state, estimate_micros, reserved_at, claim_token)
+SELECT id, 'summarize', 'reserved', jobs.summarize_micros, CAST(:now AS BIGINT), jobs.claim_token FROM jobs
 WHERE id IN (SELECT value FROM json_each(:ids)) AND summarization_completed_at IS NULL
 ON CONFLICT (job_id, step) WHERE state = 'reserved' DO NOTHING
 """)
@@ -52,10 +52,13 @@ _IS_SETTLED = """EXISTS (SELECT 1 FROM charges AS earlier WHERE earlier.job_id =
     AND earlier.external_ref = :external_ref AND earlier.state = 'settled')"""
 
 # a settlement takes the reservation, and where there is none stands for itself: repeated with the same reference it does nothing
+# who says of which claim they speak may be late: they take what was reserved for that one, or was written off for want of an answer
 SETTLE = Query(f"""
 UPDATE charges SET state = 'settled', settled_at = :now, provider = :provider, model = :model,
     actual_micros = :actual_micros, usage_known = :usage_known, usage = :usage, external_ref = :external_ref
-WHERE job_id = :id AND step = :step AND state = 'reserved' AND NOT {_IS_SETTLED}
+WHERE job_id = :id AND step = :step AND NOT {_IS_SETTLED} AND (
+    (CAST(:claim_token AS TEXT) IS NULL AND state = 'reserved') OR (claim_token = :claim_token
+        AND (state = 'reserved' OR (state = 'settled' AND usage_known = 0 AND external_ref IS NULL))))
 RETURNING id
 """)
 
