@@ -71,8 +71,8 @@ _DELIVERIES = (
     f"SELECT id, 'notion', 'page', {NOON_MS} FROM jobs WHERE status = 'completed'"
 )
 _TEXTS = """
-INSERT INTO documents (job_id, version, transcript, created_at)
-SELECT id, 1, 'hello everyone ' || contact_name || ' speaks of plan ' || seq || ' on topic' || (seq % 1000), 1
+INSERT INTO documents (job_id, version, transcript, utterances, speakers, created_at)
+SELECT id, 1, 'hello everyone ' || contact_name || ' speaks of plan ' || seq || ' on topic' || (seq % 1000), '[]', '{}', 1
 FROM jobs WHERE status = 'completed' LIMIT 200000
 """
 _AT_WORK = """
@@ -80,6 +80,12 @@ UPDATE jobs SET status = 'transcribing', claim_token = 'elsewhere', claimed_by =
     completed_at = NULL, transcription_completed_at = NULL, summarization_completed_at = NULL, cost_micros = 0
 WHERE id IN (SELECT id FROM jobs WHERE status = 'completed' ORDER BY rank_at DESC LIMIT 8)
 """
+_SUMMING_UP = (
+    "UPDATE jobs SET status = 'summarizing' WHERE seq = (SELECT MIN(seq) FROM jobs WHERE status = 'transcribing')"
+)
+"""The newest of them."""
+_ELSEWHERE = f"INSERT INTO instances VALUES ('elsewhere', 'elsewhere', {NOON_MS}, 4000000000000, '{{}}')"
+"""Nobody takes the calls in flight from a worker that is seen."""
 
 
 def database_with(place: Path, count: int, *, at_work: bool = False) -> Path:
@@ -97,7 +103,7 @@ def database_with(place: Path, count: int, *, at_work: bool = False) -> Path:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN")
         connection.execute(_CALLS, {"count": count})
-        for statement in (_DELIVERIES, _TEXTS, *([_AT_WORK] if at_work else [])):
+        for statement in (_DELIVERIES, _TEXTS, *((_AT_WORK, _SUMMING_UP, _ELSEWHERE) if at_work else ())):
             connection.execute(statement)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -184,7 +184,7 @@ class Load:
         while True:
             tick(number)
             number, due = number + 1, due + seconds
-            await anyio.sleep(due - time.monotonic())
+            await anyio.sleep(max(0.0, due - time.monotonic()))
 
 
 @asynccontextmanager
