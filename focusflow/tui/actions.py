@@ -6,6 +6,7 @@ One registry: the keys, the footer, the help, the palette and the names of the c
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from textual.binding import Binding
 
@@ -252,6 +253,16 @@ def _scope(wishes: Mapping[str, str], scope: Sequence[Action]) -> tuple[dict[str
         table[name] = free or tuple(key for key in table[name] if taken.get(key, name) == name)
         taken |= dict.fromkeys(table[name], name)
     return table, problems
+
+
+@lru_cache(4)
+def _first_keys(wishes: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    return {name: shown(keys[0]) for name, keys in keymap(dict(wishes)).keys.items()}
+
+
+def key_of(name: str, wishes: Mapping[str, str]) -> str:
+    """Return the key for an action as people write it, for a sentence that names it."""
+    return _first_keys(tuple(wishes.items()))[name]
 
 
 def _split(keys: str) -> tuple[str, ...]:

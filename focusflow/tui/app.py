@@ -64,6 +64,8 @@ REST_SECONDS = 0.1
 TYPING_SECONDS = 0.15
 """A search begins when nobody has typed for so long."""
 DRAIN_LOOK_SECONDS = 0.5
+MATCHES_COUNTED = 10_000
+"""What a search finds is counted up to here."""
 
 Flow = Callable[[], Coroutine[Any, Any, None]]
 
@@ -92,6 +94,14 @@ class Hosted(Message):
     def __init__(self, role: Role) -> None:
         super().__init__()
         self.role = role
+
+
+class Matched(Message):
+    """A search was counted."""
+
+    def __init__(self, filter: JobFilter, count: int) -> None:
+        super().__init__()
+        self.filter, self.count = filter, count
 
 
 class Said(Message):
@@ -131,6 +141,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self._commands = Commands(self)
         self._numbers_asked = anyio.Event()
         self._typing = ""
+        self._matched: Matched | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="main"):
@@ -200,7 +211,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             if isinstance(event, ServiceChanged) and event.state is ServiceState.BROKEN:
                 self.say(f"{event.service} is broken: {event.reason}", bad=True)
             elif isinstance(event, LoopTicked) and event.error and not _failed_before(self.live, event):
-                self.say(event.error, bad=True)
+                self.say(f"{event.loop} failed: {event.error}", bad=True)
         changes = digest(message.events, self.live)
         self._show_changes(changes, lost=message.lost)
 
@@ -240,8 +251,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def on_calls_table_selected(self, message: CallsTable.Selected) -> None:
         row = message.row
-        said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone) if row else ""
-        self._sentence.tell(said)
+        said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone, self.facts.key) if row else ""
+        if not self._search_box.display:  # else it tells how many are found
+            self._sentence.tell(said)
         self._show_keys()
         self._show_detail_soon()
 
@@ -264,7 +276,11 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if view.order is not Order.TIME or not view.descending:
             parts.append(f"by {view.order} {self.symbols.down if view.descending else self.symbols.up}")
         count = number(cell, self.live.stats)
-        if count is not None and not view.filter.search:
+        if view.filter.search:
+            parts += [found] if (found := self._found()) else []
+            if found and self._search_box.display:
+                self._sentence.tell(f"{found} found.")
+        elif count is not None:
             parts.append(words.many(count, "call"))
         self._status.listed(f" {self.symbols.dot} ".join(parts))
         self._counts.show(self.live.stats, view.filter)
@@ -417,6 +433,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         box.display = shown
         self._status.display = not shown
         self._main.set_focus(box if shown else self.table)  # at once: what is typed next is meant for it
+        if not shown:
+            self.table.post_message(CallsTable.Selected(self.table.row))
 
     @on(Input.Changed, "#search")
     def _typed(self, event: Input.Changed) -> None:
@@ -435,7 +453,29 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def _search(self, wanted: str) -> None:
         self._typing = wanted
-        self.list_calls(replace(self.table.view.filter, search=wanted.strip()))
+        filter = replace(self.table.view.filter, search=wanted.strip())
+        self.list_calls(filter)
+        self.detail.mark(max(filter.search.split(), key=len, default=""))
+        if filter.search:
+            go_on_beside(self, partial(self._guarded, partial(self._count_matches, filter)), group="matches")
+
+    async def _count_matches(self, filter: JobFilter) -> None:
+        self.post_message(Matched(filter, await self.desk.count(filter, at_most=MATCHES_COUNTED)))
+
+    def on_matched(self, message: Matched) -> None:
+        if message.filter.search == self._typing.strip():
+            self._matched = message
+            self._show_listed()
+
+    def _found(self) -> str:
+        """Return how many calls the search found among how many: `12 of 4,310 calls`."""
+        view, matched = self.table.view, self._matched
+        if matched is None or matched.filter != view.filter:
+            return ""
+        more = "+" if matched.count >= MATCHES_COUNTED else ""
+        among = number(cell_of(view.filter), self.live.stats)
+        whole = "" if among is None else f" of {words.many(among, 'call')}"
+        return f"{matched.count:,}{more}{whole}"
 
     # --------------------------------------------------------------------------------------------------- the call beside
 
@@ -506,7 +546,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         async def flow() -> None:
             self.older = older = await self.deeds.older()
             if older is not None:
-                self.tell(f"{older.said} found, {priced(older.price)} to do them all: press b.")
+                self.tell(
+                    f"{older.said} found, {priced(older.price)} to do them all: press {self.facts.key('backlog')}."
+                )
 
         self.run_flow(flow)
 

@@ -32,10 +32,29 @@ class Choice(StrEnum):
     """What can be done about the budget."""
 
     RAISE = "raise"
+    WEEK = "raise the week's"
+    MONTH = "raise the month's"
     THROUGH = "through"
     LIFT = "lift"
     STOP = "stop"
     UNDO = "undo"
+
+
+RAISES: Mapping[Choice, Period] = {
+    Choice.RAISE: Period.DAY,
+    Choice.WEEK: Period.WEEK,
+    Choice.MONTH: Period.MONTH,
+}
+_WHOSE: Mapping[Period, str] = {
+    Period.DAY: "today's budget",
+    Period.WEEK: "this week's budget",
+    Period.MONTH: "this month's budget",
+}
+_LEFT: Mapping[Period, str] = {
+    Period.DAY: "left today",
+    Period.WEEK: "left this week",
+    Period.MONTH: "left this month",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +79,14 @@ class Case:
     now: datetime
 
 
+def window_of(purse: Purse, period: Period) -> BudgetWindow:
+    """Return one of the budgets."""
+    return next(window for window in purse.windows if window.period is period)
+
+
 def day(purse: Purse) -> BudgetWindow:
     """Return today's budget."""
-    return next(window for window in purse.windows if window.period is Period.DAY)
+    return window_of(purse, Period.DAY)
 
 
 def left(window: BudgetWindow) -> int | None:
@@ -74,9 +98,10 @@ def left(window: BudgetWindow) -> int | None:
 
 def choices(case: Case) -> list[Choice]:
     """Return what means something now."""
-    found = [Choice.RAISE] if day(case.purse).limit_micros is not None else []
+    found = [choice for choice, period in RAISES.items() if window_of(case.purse, period).limit_micros is not None]
+    limited = bool(found)
     found += [Choice.THROUGH] if case.job_ids else []
-    found += [Choice.LIFT] if day(case.purse).limit_micros is not None else []
+    found += [Choice.LIFT] if limited else []
     found += [Choice.STOP] if case.purse.stopped_until is None else []
     return found + ([Choice.UNDO] if case.purse.overrides else [])
 
@@ -85,7 +110,7 @@ def title(choice: Choice, case: Case, amount: str) -> str:
     """Return a choice in words."""
     calls = "this call" if len(case.job_ids) == 1 else f"these {len(case.job_ids)} calls"
     said: Mapping[Choice, str] = {
-        Choice.RAISE: f"raise today's budget by ${amount}",
+        **{raising: f"raise {_WHOSE[period]} by ${amount}" for raising, period in RAISES.items()},
         Choice.THROUGH: f"let {calls} through, whatever is left",
         Choice.LIFT: "lift every budget until midnight",
         Choice.STOP: "stop all spending until midnight",
@@ -111,16 +136,16 @@ def override_words(override: Override) -> str:
 def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, str]]:
     """Return what a choice changes, before and after."""
     today = day(case.purse)
-    limit, rest = today.limit_micros, left(today)
-    before, rest_before = _limit(limit), _limit(rest)
+    before = _limit(today.limit_micros)
     match choice:
-        case Choice.RAISE:
-            raised = (limit or 0) + amount_micros
-            after = max(0, raised - today.settled_micros - today.reserved_micros)
+        case Choice.RAISE | Choice.WEEK | Choice.MONTH:
+            window = window_of(case.purse, RAISES[choice])
+            raised = (window.limit_micros or 0) + amount_micros
+            after = max(0, raised - window.settled_micros - window.reserved_micros)
             return [
-                ("today's budget", f"{before} -> {words.cents(raised)}"),
-                ("left today", f"{rest_before} -> {words.cents(after)}"),
-                *_waiting(case, "start as far as that goes"),
+                (_WHOSE[window.period], f"{_limit(window.limit_micros)} -> {words.cents(raised)}"),
+                (_LEFT[window.period], f"{_limit(left(window))} -> {words.cents(after)}"),
+                *_waiting(case, "may start, as far as that goes"),
             ]
         case Choice.THROUGH:
             return [
@@ -129,8 +154,12 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
             ]
         case Choice.LIFT:
             return [
-                ("today's budget", f"{before} -> no limit until midnight"),
-                *_waiting(case, "start now"),
+                *(
+                    (_WHOSE[window.period], f"{_limit(window.limit_micros)} -> no limit until midnight")
+                    for window in case.purse.windows
+                    if window.limit_micros is not None
+                ),
+                *_waiting(case, "may start at once"),
                 ("backlog", _backlog(case.purse)),
             ]
         case Choice.STOP:
@@ -140,12 +169,13 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
             ]
         case Choice.UNDO:
             override = case.purse.overrides[-1]
+            window = window_of(case.purse, override.period or Period.DAY)
             return [
                 (
                     "made",
                     f"from {plain(override.made_from)}" + (f": {plain(override.reason)}" if override.reason else ""),
                 ),
-                ("today's budget", f"{before} -> {_without(override, today)}"),
+                (_WHOSE[window.period], f"{_limit(window.limit_micros)} -> {_without(override, window)}"),
             ]
 
 
@@ -171,12 +201,12 @@ def _backlog(purse: Purse) -> str:
     return f"{words.many(backlog.calls, 'call')}, {words.cents(backlog.micros)}{more}"
 
 
-def _without(override: Override, today: BudgetWindow) -> str:
-    if override.kind is OverrideKind.RAISE and override.period is Period.DAY and today.limit_micros is not None:
-        return words.cents(max(0, today.limit_micros - (override.amount_micros or 0)))
+def _without(override: Override, window: BudgetWindow) -> str:
+    if override.kind is OverrideKind.RAISE and window.limit_micros is not None:
+        return words.cents(max(0, window.limit_micros - (override.amount_micros or 0)))
     if override.kind in (OverrideKind.LIFT, OverrideKind.SET) and override.job_id is None:
-        return _limit(today.configured_micros)
-    return _limit(today.limit_micros)
+        return _limit(window.configured_micros)
+    return _limit(window.limit_micros)
 
 
 class BudgetScreen(ModalScreen[Wish | None]):
@@ -253,7 +283,7 @@ class BudgetScreen(ModalScreen[Wish | None]):
             self._chosen = (self._chosen + 1) % len(self._choices)
         elif key in ("k", "up", "shift+tab"):
             self._chosen = (self._chosen - 1) % len(self._choices)
-        elif self._choices[self._chosen] is Choice.RAISE:
+        elif self._choices[self._chosen] in RAISES:
             self._edit(key, event.character or "")
         if self.is_current:
             self._redraw()
@@ -269,23 +299,28 @@ class BudgetScreen(ModalScreen[Wish | None]):
 
     def _choose(self) -> None:
         choice = self._choices[self._chosen]
-        if choice is Choice.RAISE and not self._micros():
+        if choice in RAISES and not self._micros():
             return
         undone = self._case.purse.overrides[-1] if choice is Choice.UNDO else None
         self.dismiss(Wish(choice=choice, amount_micros=self._micros(), override=undone))
 
 
-def answer(wish: Wish, made: Sequence[Override], case: Case) -> str:
-    """Return what has been done about the budget."""
+def answer(wish: Wish, made: Sequence[Override], case: Case, key: str) -> str:
+    """Return what has been done about the budget; *key* opens the dialog again."""
     match wish.choice:
-        case Choice.RAISE:
-            raised = (day(case.purse).limit_micros or 0) + wish.amount_micros
-            return f"Today's budget is {words.cents(raised)} now, until midnight. B undoes it."
+        case Choice.RAISE | Choice.WEEK | Choice.MONTH:
+            window = window_of(case.purse, RAISES[wish.choice])
+            raised = words.cents((window.limit_micros or 0) + wish.amount_micros)
+            whose = _WHOSE[window.period].capitalize()
+            return (
+                f"{whose} is {raised} now{', until midnight' if window.period is Period.DAY else ''}. {key} undoes it."
+            )
         case Choice.THROUGH:
-            return f"{words.many(len(made), 'call')} may go over the budget. B undoes it."
+            return f"{words.many(len(made), 'call')} may go over the budget. {key} undoes it."
         case Choice.LIFT:
-            return "No budget holds until midnight. B undoes it."
+            return f"No budget holds until midnight. {key} undoes it."
         case Choice.STOP:
-            return "Nothing that costs money is begun until midnight. B undoes it."
+            return f"Nothing that costs money is begun until midnight. {key} undoes it."
         case Choice.UNDO:
-            return "Undone: the budget is as it was before."
+            undone = f" ({override_words(wish.override)})" if wish.override else ""
+            return f"Undone{undone}: the budget is as it was before."

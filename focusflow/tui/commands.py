@@ -102,7 +102,7 @@ class Commands:
         view = self._app.table.view
         order = ORDERS[(ORDERS.index(view.order) + 1) % len(ORDERS)]
         self._app.table.show(replace(view, order=order, descending=order is not Order.CONTACT))
-        self._app.say(f"Sorted by {order}; S turns it round.")
+        self._app.say(f"Sorted by {order}; {self._app.facts.key('reverse')} turns it round.")
 
     def reverse(self) -> None:
         view = self._app.table.view
@@ -209,9 +209,12 @@ class Commands:
             self._app.run_deed(lambda: self._app.deeds.pause(context.in_flight), "Pausing…")
         elif context.in_flight and self._app.engine is not None and self._app.engine.in_flight:
             self._app.engine.hand_back()
-            self._app.say("Handed back: what ran is in the queue again, and what is paid for stays. P goes on.")
+            go_on = self._app.facts.key("resume")
+            self._app.say(f"Handed back: what ran is in the queue again, what is paid for stays. {go_on} goes on.")
         elif context.in_flight:
-            self._app.say(f"{many(context.in_flight, 'call')} are finished elsewhere. P goes on.")
+            self._app.say(
+                f"{many(context.in_flight, 'call')} are finished elsewhere. {self._app.facts.key('resume')} goes on."
+            )
         else:
             self.resume()
 
@@ -243,7 +246,8 @@ class Commands:
 
         async def flow() -> None:
             effects = [("price", priced(older.price)), *self._budget_effect(older.price.micros)]
-            effects.append(("or", "leave them, and press n on single ones; `focusflow plan` does a part for a sum"))
+            single = f"leave them, and press {app.facts.key('process')} on single ones; "
+            effects.append(("or", single + "`focusflow plan` does a part for a sum"))
             if await app.push_screen_wait(Ask(f"Do all {older.said}?", effects)):
                 app.tell(await app.deeds.process(older.job_ids, None))
                 app.older = None
@@ -265,7 +269,10 @@ class Commands:
                 now=now,
             )
             wish = await app.push_screen_wait(BudgetScreen(case, app.facts))
-            app.tell(budget.answer(wish, await self._wished(wish, case), case) if wish else "The budget stays.")
+            if wish is None:
+                app.tell("The budget stays.")
+            else:
+                app.tell(budget.answer(wish, await self._wished(wish, case), case, app.facts.key("budget")))
 
         app.run_flow(flow)
 
@@ -273,8 +280,8 @@ class Commands:
         """Ask the desk for what was chosen."""
         deeds = self._app.deeds
         match wish.choice:
-            case Choice.RAISE:
-                return [await deeds.raise_today(wish.amount_micros)]
+            case Choice.RAISE | Choice.WEEK | Choice.MONTH:
+                return [await deeds.raise_budget(budget.RAISES[wish.choice], wish.amount_micros)]
             case Choice.THROUGH:
                 return await deeds.let_through(case.job_ids)
             case Choice.LIFT:

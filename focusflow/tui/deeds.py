@@ -53,9 +53,11 @@ class Deeds:
 
     async def pause(self, working: int) -> str:
         await self._desk.pause(now=self._clock.now())
+        key = self._facts.key
         if not working:
-            return "Paused. Nothing new is started; p goes on."
-        return f"Paused. {words.many(working, 'call')} finish first; p again hands them back, P goes on."
+            return f"Paused. Nothing new is started; {key('pause')} goes on."
+        calls = words.many(working, "call")
+        return f"Paused. {calls} finish first; {key('pause')} again hands them back, {key('resume')} goes on."
 
     async def resume(self) -> str:
         await self._desk.resume(now=self._clock.now())
@@ -90,11 +92,16 @@ class Deeds:
 
     async def cancel(self, job_ids: Sequence[JobId]) -> str:
         done = await self._desk.cancel(job_ids, now=self._clock.now())
-        return _told(done, job_ids, "stopped; what is paid for stays, r goes on from there", "is being worked on")
+        return _told(
+            done,
+            job_ids,
+            f"stopped; what is paid for stays, {self._facts.key('retry')} goes on from there",
+            "is being worked on",
+        )
 
     async def skip(self, job_ids: Sequence[JobId]) -> str:
         done = await self._desk.skip_jobs(job_ids, reason=REASON, now=self._clock.now())
-        return _told(done, job_ids, "skipped; x again does it after all", "can be skipped")
+        return _told(done, job_ids, f"skipped; {self._facts.key('skip')} again does it after all", "can be skipped")
 
     async def unskip(self, job_ids: Sequence[JobId]) -> str:
         done = await self._desk.unskip(job_ids, now=self._clock.now())
@@ -115,11 +122,11 @@ class Deeds:
 
     # ------------------------------------------------------------------------------------------------------------- money
 
-    async def raise_today(self, amount_micros: int) -> Override:
-        """Allow that much more today."""
+    async def raise_budget(self, period: Period, amount_micros: int) -> Override:
+        """Allow that much more this day, week or month."""
         return await self._desk.raise_budget(
             self._facts.budgets,
-            Period.DAY,
+            period,
             amount_micros,
             until=None,
             origin=self._facts.origin,
@@ -168,7 +175,9 @@ class Deeds:
             who = " ".join(filter(None, (job.contact_name, job.contact_number))) or job.file_name
             about = [plain(job.title)] if job.title else []
             head = f"{at}  {plain(who)}  {words.length(job.duration_seconds)}".rstrip()
-            told.append("\n".join([head, *about, words.sentence(row, now, zone), *links, f"id {job.id}"]))
+            told.append(
+                "\n".join([head, *about, words.sentence(row, now, zone, self._facts.key), *links, f"id {job.id}"])
+            )
         return "\n\n".join(told)
 
     async def save(self, job_ids: Sequence[JobId]) -> str:

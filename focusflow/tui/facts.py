@@ -9,6 +9,7 @@ from typing import Protocol
 
 from focusflow.domain.budgets import Budgets
 from focusflow.ports import Clock
+from focusflow.tui.actions import key_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,10 @@ class Facts:
     """The terminal draws no symbols outside ASCII."""
     mouse: bool = False
     log_level: str = "info"
+
+    def key(self, action: str) -> str:
+        """Return the key for an action of the registry, as people write it."""
+        return key_of(action, self.keys)
 
 
 READ_ONLY = "This database can only be read: nothing can be asked for here."

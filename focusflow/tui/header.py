@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from textual import events
+from textual.content import Content
 
 from focusflow.domain.jobs import WORKING
 from focusflow.events import LoopTicked, ServiceChanged, ServiceState
@@ -43,10 +44,16 @@ class Header(Band):
         word, style = state(self._live, self._facts, self.engine)
         brand = [] if width < WIDE and len(word) > BRAND_GIVES_WAY else [(" FocusFlow ", "bold $text-primary")]
         gap = "  " if width >= WIDE else " "
-        left: list[Part] = [*brand, (f" {word} ", style), (gap, "")]
+        left: list[Part] = [(f" {word} ", style), (gap, "")]
         for lamp in self._lamps():
             left += [*lamp, (gap, "")]
-        self.say(line(left, [*self._turns(width), (" ", "")], width))
+        turns: list[Part] = [*self._turns(width), (" ", "")]
+        # no word is cut where something else can give way: the name first, then the next turns
+        if Content.assemble(*brand, *left, *turns).cell_length > width:
+            brand = []
+        if Content.assemble(*brand, *left, *turns).cell_length > width:
+            turns = []
+        self.say(line([*brand, *left], turns, width))
 
     def on_resize(self, event: events.Resize) -> None:
         self.redraw()

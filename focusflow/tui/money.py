@@ -16,7 +16,8 @@ from focusflow.tui.words import Symbols
 WARN = 80
 FULL = 100
 SPARK_DAYS = 30
-LEAST_DAYS = 7
+SPARK_LENGTHS = (30, 21, 14, 7)
+"""So many days or none are shown: whole weeks, so that it does not change with each cent beside it."""
 NARROW = 76
 ROOMY = 100
 """Columns below which the words that say that a budget is nearly gone need the place of others."""
@@ -146,8 +147,9 @@ class MoneyBand(Band):
 
     def _days(self, purse: Purse, room: int) -> list[Part]:
         """Return as many of the last days as there is room for."""
-        count = min(SPARK_DAYS, len(purse.daily), room - len(" 30 days  "))
-        if count < LEAST_DAYS:
+        room = min(SPARK_DAYS, len(purse.daily), room - len(" 30 days  "))
+        count = next((days for days in SPARK_LENGTHS if days <= room), 0)
+        if not count:
             return []
         days = purse.daily[-count:]
         return [(f"{count} days ", "$text-muted"), (sparkline(days, self._symbols), "$text-primary"), (" ", "")]

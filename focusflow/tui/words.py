@@ -1,6 +1,6 @@
 """How are times, lengths, money and states said on a screen of any width?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -213,29 +213,33 @@ def status(row: JobRow) -> str:
     return STATUS_WORDS[job.status]
 
 
-def sentence(row: JobRow, now: datetime, zone: ZoneInfo) -> str:
+KeyOf = Callable[[str], str]
+"""Tells the key for an action of the registry."""
+
+
+def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
     """Return one line that says what happened to a call and what comes next."""
     job = row.job
     if job.status is Status.FAILED:
-        return _failure(job, now, zone)
+        return _failure(job, now, zone, key)
     if held(job):
         back = f" It comes back {_when(job.next_attempt_at, now, zone)}." if job.next_attempt_at else ""
         return f"Waiting: {_closed(plain(job.hold_reason or job.hold_kind or ''))}{back}"
     if job.status is Status.SKIPPED:
-        return f"Skipped: {_closed(plain(job.skip_reason or 'no reason was kept'))} Press x to do it after all."
+        return f"Skipped: {_closed(plain(job.skip_reason or 'no reason was kept'))} Press {key('skip')} to do it after all."
     if job.status is Status.DISCOVERED:
         return _found(job, now, zone)
     if job.status in WORKING:
         return f"{STATUS_WORDS[job.status].capitalize()} on {plain(job.claimed_by or 'a worker')}."
-    return _completed(row, now, zone)
+    return _completed(row, now, zone, key)
 
 
-def _failure(job: Job, now: datetime, zone: ZoneInfo) -> str:
+def _failure(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
     where = f"Failed at {STEP_WORDS[job.error_step]}: " if job.error_step else "Failed: "
     what = _closed(plain(job.error_message or "no reason was kept"))
     if job.next_attempt_at is not None:
-        return f"{where}{what} Tried again {_when(job.next_attempt_at, now, zone)}; r tries now."
-    return f"{where}{what} Press r to try again."
+        return f"{where}{what} Tried again {_when(job.next_attempt_at, now, zone)}; {key('retry')} tries now."
+    return f"{where}{what} Press {key('retry')} to try again."
 
 
 def _found(job: Job, now: datetime, zone: ZoneInfo) -> str:
@@ -246,11 +250,11 @@ def _found(job: Job, now: datetime, zone: ZoneInfo) -> str:
     return "Found; it is next when a place is free."
 
 
-def _completed(row: JobRow, now: datetime, zone: ZoneInfo) -> str:
+def _completed(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
     broken = next((delivery for delivery in row.deliveries if delivery.error), None)
     if broken is not None:
         again = f" Tried again {_when(broken.next_attempt_at, now, zone)}." if broken.next_attempt_at else ""
-        return f"Not synced to {broken.sink}: {_closed(plain(broken.error or ''))}{again} Press N to sync now."
+        return f"Not synced to {broken.sink}: {_closed(plain(broken.error or ''))}{again} Press {key('resync')} to sync now."
     title = plain(row.job.title or "")
     done = f"Completed {moment(row.job.completed_at, now, zone)}" if row.job.completed_at else "Completed"
     return f"{title} {UNICODE.dot} {done}" if title else f"{done}."

@@ -15,12 +15,12 @@ from focusflow.errors import StoreBusy
 from focusflow.events import Bus
 from focusflow.ports import JobFilter, Order
 from focusflow.tui.actions import ACTIONS
-from focusflow.tui.app import FocusFlowApp
+from focusflow.tui.app import FocusFlowApp, Hosted
 from focusflow.tui.ask import Ask
 from focusflow.tui.budget import BudgetScreen
 from focusflow.tui.commands import Commands
 from focusflow.tui.detail.pane import Detail
-from focusflow.tui.facts import Facts, Leaving
+from focusflow.tui.facts import Facts, Leaving, Role
 from focusflow.tui.foot import SearchBox, StatusLine
 from focusflow.tui.help import Help
 from focusflow.tui.palette import Palette
@@ -382,8 +382,9 @@ async def test_older_calls_are_offered_with_their_price_and_done_by_b(
         (["enter"], ("raise_budget", Period.DAY, 1_000_000)),
         (["plus", "plus", "enter"], ("raise_budget", Period.DAY, 3_000_000)),
         ([*"2.50", "enter"], ("raise_budget", Period.DAY, 2_500_000)),
-        (["j", "enter"], ("lift", (WAITING,))),
-        (["j", "j", "enter"], ("lift", None)),
+        (["j", *"40", "enter"], ("raise_budget", Period.MONTH, 40_000_000)),
+        (["j", "j", "enter"], ("lift", (WAITING,))),
+        (["j", "j", "j", "enter"], ("lift", None)),
         (["k", "enter"], ("stop_spending",)),
     ],
 )
@@ -404,6 +405,7 @@ async def test_the_budget_is_changed_in_one_dialog(
         await pilot.press("k", "enter")
         await settle(pilot)
         assert desk.heard[-1][0] == "undo_override"
+        assert status(pilot).startswith(" Undone (")
 
 
 async def test_escape_leaves_the_budget_as_it_is(opened: Opened, desk: Desk, settle: Settle) -> None:
@@ -529,6 +531,53 @@ async def test_the_users_own_keys_work_and_a_clash_is_named(
         await pilot.press("f5", "d")
         await settle(pilot)
         assert desk.heard == [("pause",), ("request_discovery",)]
+
+
+async def test_sentences_name_the_users_own_keys(desk: Desk, bus: Bus, facts: Facts, engine: Any) -> None:
+    """What the line below the list says to press is what the keymap says."""
+    app = FocusFlowApp(desk, bus, replace(facts, keys={"retry": "f7", "skip": "X"}), engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at(pilot, FAILED)
+        await pilot.pause(0.3)
+        app.table.go_to(FAILED)
+        await pilot.pause(0.3)
+        assert "Press F7" in str(app._sentence.said)
+        app.table.go_to(SKIPPED)
+        await pilot.pause(0.3)
+        assert "Press X to do it after all." in str(app._sentence.said)
+
+
+async def test_a_search_tells_how_many_it_found(opened: Opened, settle: Settle) -> None:
+    """While one types, and afterwards at the right; the word is marked in the panes."""
+    async with opened(size=(120, 40)) as pilot:
+        await pilot.press("slash", *"client")
+        await pilot.pause(0.4)
+        await settle(pilot)
+        assert "26 of 39 calls found." in str(pilot.app._sentence.said)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "26 of 39 calls" in status(pilot)
+        await pilot.press("enter", "5")
+        await settle(pilot)
+        assert pilot.app.detail._view.sheet.needle == "client"
+
+
+async def test_what_a_monitor_becomes_is_shown(opened: Opened, facts: Facts, engine: Any, settle: Settle) -> None:
+    """It says that nobody works, offers a key, and shows its own work once it has any."""
+    asked: list[str] = []
+    async with opened(size=(120, 40), facts=replace(facts, monitor=True, worker="server9"), engine=None) as pilot:
+        pilot.app.on_take_over = lambda: asked.append("work")
+        await pilot.press("A")
+        await settle(pilot)
+        assert (asked, "nothing here" in status(pilot)) == ([], True)
+        pilot.app.post_message(Hosted(Role(said="server9 has ended, so nobody works.")))
+        await settle(pilot)
+        assert "nobody works" in str(pilot.app._header.said)
+        await pilot.press("A")
+        assert asked == ["work"]
+        pilot.app.post_message(Hosted(Role(engine=engine, said="The work is done here now.")))
+        await settle(pilot)
+        assert "running" in str(pilot.app._header.said)
 
 
 async def test_a_read_only_database_refuses_what_would_write(

@@ -40,7 +40,7 @@ DETAIL_ACTIONS: tuple[Action, ...] = (
            group=Group.DETAIL, footer=32),
     Action(id="pane_again", keys="enter", word="do again", group=Group.DETAIL, asks=True, footer=65,
            help="Steps: do this step and all after it again; asks when it costs something"),
-    _look("pane_open", "o", "link", "The chosen link, else the page's or the recording's: copied, and opened where it can be",
+    _look("pane_open", "o", "link", "The chosen link, else the page's or the recording's: is copied",
           footer=30),
     _look("pane_copy", "y", "copy", "Copy the chosen value, or the whole text", footer=25),
     _look("pane_copy_all", "Y", "copy all", "Copy everything in this pane"),

@@ -129,7 +129,7 @@ def _length(job: Job) -> str:
 def _state(detail: JobDetail, facts: Facts, when: _When) -> Iterator[Known]:
     job = detail.row.job
     yield Known(label="Status", shown=str(job.status), style="strong")
-    yield Known(label="What now", shown=sentence(detail.row, facts.clock.now(), facts.budgets.zone))
+    yield Known(label="What now", shown=sentence(detail.row, facts.clock.now(), facts.budgets.zone, facts.key))
     yield Known(label="Call id", shown=job.id)
     yield Known(label="Failed at", shown=STEP_WORDS[job.error_step] if job.error_step else "", style="error")
     yield Known(label="Error", shown=job.error_message or "", style="error")

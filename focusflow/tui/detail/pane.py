@@ -57,13 +57,6 @@ class Detail(Widget):
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings(moves=False)
 
-    class LinkChosen(Message):
-        """Somebody wants to see an address; it was copied already."""
-
-        def __init__(self, url: str) -> None:
-            super().__init__()
-            self.url = url
-
     class Answered(Message):
         """A sentence about what was asked for here."""
 
@@ -100,6 +93,8 @@ class Detail(Widget):
         self._detail: JobDetail | None = None
         self._drawn: set[Pane] = set()
         self._said = ""
+        self._to_mark = ""
+        self._unmarked: set[Pane] = set()
         self._drafts = Drafts()
         self._heard: deque[LogLine] = deque(maxlen=LINES_KEPT)
         self._progress: events.JobProgress | None = None
@@ -180,7 +175,19 @@ class Detail(Widget):
         self._top.show(detail)
         self._draw()
 
+    def mark(self, word: str) -> None:
+        """Mark *word* in each pane when it is next shown: it was searched for in the list."""
+        self._to_mark, self._unmarked = word, set(Pane)
+        if self._detail is not None:
+            self._draw_anew(self._pane)
+
+    def _mark(self) -> None:
+        if self._pane in self._unmarked:
+            self._unmarked.discard(self._pane)
+            self._view.sheet.search(self._to_mark)
+
     def _forget(self) -> None:
+        self._unmarked = set(Pane) if self._to_mark else set()
         self._heard.clear()
         self._progress = self._steps.running = None
         self._log.forget()
@@ -196,6 +203,7 @@ class Detail(Widget):
         if self._detail is not None and self.size and self._pane not in self._drawn:
             self._drawn.add(self._pane)
             self._view.draw(self._detail, narrow=self.size.width < NARROW)
+            self._mark()
         self._look()
 
     def _look(self) -> None:
@@ -437,7 +445,6 @@ class Detail(Widget):
             self._answer("There is no link here yet.")
             return
         self._copy(url)
-        self.post_message(self.LinkChosen(url))
 
     def _link(self) -> str | None:
         if self._pane is Pane.DETAILS and (chosen := self._known.chosen_link()):

@@ -121,7 +121,7 @@ class Top(Widget):
 
     def _trouble(self, row: JobRow) -> str:
         troubled = row.job.status in (Status.FAILED, Status.SKIPPED) or held(row.job) or status(row) == "not synced"
-        return sentence(row, self._facts.clock.now(), self._facts.budgets.zone) if troubled else ""
+        return sentence(row, self._facts.clock.now(), self._facts.budgets.zone, self._facts.key) if troubled else ""
 
     def _write_trouble(self, text: str, *, style: str | None = None) -> None:
         place = self.query_one("#detail-trouble", Static)

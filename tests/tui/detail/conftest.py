@@ -30,7 +30,6 @@ class Frame(App[None]):
         self.detail = Detail(desk, facts)
         self.events = events
         self.said: list[str] = []
-        self.links: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield self.detail
@@ -40,9 +39,6 @@ class Frame(App[None]):
 
     def on_detail_answered(self, message: Detail.Answered) -> None:
         self.said.append(message.sentence)
-
-    def on_detail_link_chosen(self, message: Detail.LinkChosen) -> None:
-        self.links.append(message.url)
 
     async def catch_up(self, pilot: Pilot[Any]) -> None:
         """Let the panes hear what happened, and wait until they show it."""

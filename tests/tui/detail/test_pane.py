@@ -459,11 +459,10 @@ async def test_a_value_is_copied_as_it_is(shown: Shown, a_call: ACall) -> None:
         assert "lines" in said(pilot)[1]
 
 
-async def test_a_link_is_copied_and_offered_to_the_app(shown: Shown, a_call: ACall) -> None:
-    """o takes the page's link wherever one is, and opens nothing by itself."""
+async def test_a_link_is_copied(shown: Shown, a_call: ACall) -> None:
+    """o takes the page's link wherever one is, and opens nothing: the browser is on another machine, as often as not."""
     async with shown(a_call(Status.COMPLETED), keys="3o") as pilot:
         await caught_up(pilot)
-        assert pilot.app.links[0].startswith("https://")  # type: ignore[attr-defined]
         assert said(pilot)[0].startswith("Copied")
 
 
