@@ -355,7 +355,7 @@ def _json_object(raw: bytes) -> Json | None:
 
 
 _FAULTS: Final[Mapping[int, Refusal]] = {
-    400: Refusal(message="Invalid request."),
+    400: Refusal(message="The request could not be read this time. Send it again."),
     401: Refusal(message="Incorrect API key provided.", code="invalid_api_key"),
     402: _NO_QUOTA,
     403: Refusal(
