@@ -50,11 +50,9 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]], *, collects: bool = Fa
 
 def collect_from_now_on() -> None:
     """Look for garbage again, and never more through what a start leaves for good: that would be most of each look."""
-    if gc.isenabled():
-        return
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():
+        gc.freeze()  # without a look before: there is next to nothing to find, and it would hold up the first key
+        gc.enable()
 
 
 @asynccontextmanager
