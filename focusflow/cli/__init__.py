@@ -11,8 +11,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.disable()  # a start makes little garbage, and looking for it is an eighth of its time; `run_async` looks again
     from focusflow.cli.app import app
     from focusflow.cli.outcome import explained
-    from focusflow.cli.session import Options
+    from focusflow.cli.session import Options, collect_from_now_on
 
     options = Options()
     command = partial(app, args=arguments, prog_name="focusflow", standalone_mode=False, obj=options)
-    sys.exit(explained(command, options.keep_traceback))
+    try:
+        sys.exit(explained(command, options.keep_traceback))
+    finally:
+        collect_from_now_on()  # for whoever called this as a function
