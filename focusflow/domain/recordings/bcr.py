@@ -13,7 +13,7 @@ from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from focusflow.domain.jobs import Direction
-from focusflow.domain.recordings.details import CallDetails, looks_like_number, read_clock
+from focusflow.domain.recordings.details import CallDetails, looks_like_number, read_clock, tidy
 
 RECORDER = "bcr"
 
@@ -64,4 +64,4 @@ def _read_parties(rest: str) -> tuple[str | None, str | None]:
 
 
 def _spaced(joined: str) -> str | None:
-    return ", ".join(part.strip() for part in joined.split(",") if part.strip()) or None
+    return ", ".join(part for part in map(tidy, joined.split(",")) if part) or None

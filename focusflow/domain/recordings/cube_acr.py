@@ -13,7 +13,7 @@ import re
 from zoneinfo import ZoneInfo
 
 from focusflow.domain.jobs import Direction
-from focusflow.domain.recordings.details import CallDetails, looks_like_number, read_clock, utc_instant
+from focusflow.domain.recordings.details import CallDetails, looks_like_number, read_clock, tidy, utc_instant
 
 RECORDER = "cube-acr"
 
@@ -33,10 +33,10 @@ def read(base: str, zone: ZoneInfo) -> CallDetails | None:
     found = _NAME.fullmatch(base)
     clock = read_clock(found["date"], found["time"]) if found else None
     call_at = utc_instant(clock, zone) if clock else None
-    if found is None or call_at is None:
+    call_type = tidy(found["type"]).lower() if found else ""
+    if found is None or call_at is None or not call_type:
         return None
-    call_type = found["type"].strip().lower()
-    label = found["label"].strip()
+    label = tidy(found["label"])
     contact, number = (label or None, None) if call_type in _WITHOUT_LINE else _read_label(label)
     return CallDetails(
         recorder=RECORDER,
@@ -51,8 +51,8 @@ def read(base: str, zone: ZoneInfo) -> CallDetails | None:
 def _read_label(label: str) -> tuple[str | None, str | None]:
     """Split a label into contact and number."""
     opening = _opening_of_last_parentheses(label)
-    if opening is not None and looks_like_number(inside := label[opening + 1 : -1].strip()):
-        return label[:opening].strip() or None, inside
+    if opening is not None and looks_like_number(inside := tidy(label[opening + 1 : -1])):
+        return tidy(label[:opening]) or None, inside
     if looks_like_number(label):
         return None, label
     return label or None, None
