@@ -26,6 +26,15 @@ A vendor's exception is turned into one of these at its adapter's edge, once, wi
 from datetime import datetime
 from enum import StrEnum
 
+LONGEST_MESSAGE = 2_000
+"""Characters. What a service says is passed on, but not the whole of a web page."""
+
+
+def _sentence(message: str) -> str:
+    """Return *message* on one line, and not too long: parts of it are words of a service."""
+    line = " ".join(message[: 2 * LONGEST_MESSAGE].split())
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+
 
 class FocusFlowError(Exception):
     """Anything we raise on purpose; `str()` is a sentence for a person, without secrets."""
@@ -73,7 +82,7 @@ class SourceError(FocusFlowError):
     """The source of recordings could not be read; the next tick tries again."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(_sentence(message))
         self.retry_after = retry_after
         """Seconds the source asked us to wait, if it did."""
 
@@ -91,7 +100,10 @@ class LostClaim(FocusFlowError):
 
 
 class StepError(FocusFlowError):
-    """A step of one job could not be done."""
+    """A step of one job could not be done. Its message is made one line of at most `LONGEST_MESSAGE` characters."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_sentence(message))
 
 
 class Transient(StepError):

@@ -1,6 +1,5 @@
 """How are recordings turned into words at AssemblyAI? Upload, one order, and polls that never lose a paid transcript."""
 
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -22,6 +21,7 @@ from focusflow.providers import assemblyai_wire as wire
 from focusflow.providers.assemblyai_wire import TranscriptionOptions
 from focusflow.providers.health import SLOW_SECONDS, Health, Tell, nobody
 from focusflow.providers.http_errors import retry_after, sentence, sentence_in
+from focusflow.providers.json_text import document_in
 from focusflow.providers.retry import Retrying, RetryPolicy, SharedPause
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class AssemblyAITranscriber:
 
     async def _order(self, body: Mapping[str, object]) -> str:
         response = await self._http.post("/v2/transcript", json=body)
-        match json.loads(response.content):
+        match document_in(response.content):
             case {"id": str(transcript_id)} if transcript_id:
                 return transcript_id
             case _:
@@ -290,7 +290,7 @@ class AssemblyAITranscriber:
             raise lost(f"AssemblyAI did not {doing}: no answer in time.") from late
         except (httpx.HTTPError, OSError) as broken:
             raise lost(f"AssemblyAI did not {doing}: the connection broke.") from broken
-        except (ValueError, LookupError, TypeError) as odd:  # 200, but not the JSON it should be
+        except (ValueError, LookupError, TypeError, RecursionError) as odd:  # 200, but not the JSON it should be
             raise lost(f"AssemblyAI did not {doing}: its answer could not be read.") from odd
 
     async def _refuse(self, response: "httpx.Response") -> None:
@@ -353,7 +353,7 @@ async def _chunks(file: BinaryIO, size: int, progress: Callable[[int, int | None
 
 def _loaded(raw: bytes) -> object:
     try:
-        return json.loads(raw)
+        return document_in(raw)
     except ValueError:
         return None
 

@@ -3,7 +3,6 @@
 The SDK's own types drop what they don't know when asking, and refuse what they don't know when a paid answer is there.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Final
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.errors import ConfigError, Permanent
 from focusflow.ports import AudioUsage, TranscriptFailed, TranscriptPending, TranscriptReady, TranscriptState
+from focusflow.providers.json_text import document_in
 
 DELETED_AUDIO_URL: Final = "http://deleted_by_user"
 
@@ -153,7 +153,7 @@ def _failed(reason: str) -> TranscriptFailed:
 def state_of(raw: bytes, *, hide: re.Pattern[str]) -> TranscriptState:
     """Read the state of a transcript from the answer to one poll; what *hide* matches is not repeated."""
     try:
-        document = json.loads(raw)
+        document = document_in(raw)
     except ValueError:
         document = None
     if not isinstance(document, dict):
@@ -166,8 +166,8 @@ def state_of(raw: bytes, *, hide: re.Pattern[str]) -> TranscriptState:
         case "error":
             reason = hide.sub("[address]", _text(document.get("error")) or "It did not say why.")
             return _failed(reason)
-        case str(state):
-            return TranscriptPending(state=state)
+        case str(state) if state.strip():
+            return TranscriptPending(state=hide.sub("[address]", state))
         case _:
             return TranscriptPending(state="its answer had no status")
 
@@ -202,7 +202,7 @@ def usage(raw: bytes) -> AudioUsage:
 
 def _document(raw: bytes) -> dict[str, object]:
     try:
-        document = json.loads(raw)
+        document = document_in(raw)
     except ValueError as error:
         raise Permanent("The stored transcript is not readable JSON.") from error
     if not isinstance(document, dict):

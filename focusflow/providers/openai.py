@@ -1,7 +1,6 @@
 """How is text written by a language model? One streamed answer from OpenAI or a compatible server, whole or not at all."""
 
 import difflib
-import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from focusflow.errors import ConfigError, StepError, Transient, UnfinishedAnswer
 from focusflow.ports import Clock, Completion, TokenUsage
 from focusflow.providers.health import Health, Tell, nobody
 from focusflow.providers.http_errors import retry_after, said, sentence_in
+from focusflow.providers.json_text import document_in
 from focusflow.providers.openai_errors import Complaint, step_error
 from focusflow.providers.retry import Retrying, RetryPolicy, SharedPause
 from focusflow.providers.tokens import estimated_tokens
@@ -31,6 +31,8 @@ OPENAI_HOST: Final = "api.openai.com"
 CONTEXT_AT_OPENAI: Final = 128_000
 CONTEXT_ELSEWHERE: Final = 16_000
 """For models we know nothing of: what even small ones take, so that a long call is split rather than cut unseen."""
+LONGEST_NAME: Final = 200
+"""Characters of a model's name, or any other word that a server chooses."""
 LONGEST_OUTPUT: Final = 128_000
 """What current models may answer with; it takes room in the context."""
 
@@ -80,10 +82,11 @@ class _Answer:
     def hear(self, chunk: object, on_text: Callable[[str], None]) -> None:
         """Take in one event of the stream."""
         self.usage = _usage(getattr(chunk, "usage", None)) or self.usage
-        self.model = _word(chunk, "model") or self.model
-        self.service_tier = _word(chunk, "service_tier") or self.service_tier
-        for choice in getattr(chunk, "choices", None) or ():
-            self.finish = _word(choice, "finish_reason") or self.finish
+        self.model = _name(chunk, "model") or self.model
+        self.service_tier = _name(chunk, "service_tier") or self.service_tier
+        choices = getattr(chunk, "choices", None)
+        for choice in choices if isinstance(choices, list) else ():
+            self.finish = _name(choice, "finish_reason") or self.finish
             delta = getattr(choice, "delta", None)
             self.refusal += _word(delta, "refusal") or ""
             if piece := _word(delta, "content"):
@@ -275,7 +278,7 @@ class OpenAISummarizer:
         listed: object = None
         with anyio.move_on_after(self._deadlines.call), self._edge(_Answer()):
             response = await self._client.models.with_raw_response.list()
-            listed = json.loads(response.content)
+            listed = document_in(response.content)
         match listed:
             case {"data": list(items)}:
                 known = [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
@@ -295,7 +298,15 @@ class OpenAISummarizer:
             yield
         except openai.APIStatusError as refused:
             raise self._meaning(self._complaint(refused, refused.response), answer) from refused
-        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, OSError, ValueError, WrongAnswer) as trouble:
+        except (
+            openai.OpenAIError,
+            httpx2.HTTPError,
+            httpx2.StreamError,
+            OSError,
+            ValueError,
+            RecursionError,
+            WrongAnswer,
+        ) as trouble:
             if not answer.is_whole:
                 raise self._trouble(trouble, answer) from trouble
 
@@ -315,7 +326,7 @@ class OpenAISummarizer:
                 return self._meaning(self._complaint(trouble, None), answer)
             case WrongAnswer():
                 return Transient(f"{self._who} sent a web page, not an answer. Check OPENAI_BASE_URL and the network.")
-            case ValueError():
+            case ValueError() | RecursionError():
                 return self._broken(answer, "could not be read")
             case _:
                 return self._broken(answer, "broke off")
@@ -392,6 +403,12 @@ def _count(thing: object, name: str) -> int | None:
 def _word(thing: object, name: str) -> str | None:
     value = getattr(thing, name, None)
     return value if isinstance(value, str) and value else None
+
+
+def _name(thing: object, name: str) -> str | None:
+    """Return a short word, such as a model's name; it is stored with every charge."""
+    value = _word(thing, name)
+    return value and (" ".join(value[:LONGEST_NAME].split()) or None)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """What do Drive's answers say? Files, folders and changes, read from its JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -62,39 +62,41 @@ class Changed:
 
 
 def listed(answer: Mapping[str, Any]) -> Listed:
-    """Read a page of `files.list`. Raises KeyError or TypeError when it is none, `DriveRefused` for half a one."""
+    """Read a page of `files.list`. Raises KeyError, TypeError or ValueError when it is none, `DriveRefused` for half a one."""
     if answer.get("incompleteSearch"):
         raise DriveRefused(Trouble.BUSY, "it looked through only some of what there is")
-    return Listed(entries=tuple(entry(document) for document in answer["files"]), next_page=answer.get("nextPageToken"))
+    return Listed(
+        entries=tuple(entry(document) for document in answer["files"]), next_page=_text(answer.get("nextPageToken"))
+    )
 
 
 def changed(answer: Mapping[str, Any]) -> Changed:
-    """Read a page of `changes.list`. Raises KeyError or TypeError when it is none."""
-    more = answer.get("nextPageToken")
+    """Read a page of `changes.list`. Raises KeyError, TypeError or ValueError when it is none."""
+    more = _text(answer.get("nextPageToken"))
     return Changed(
         changes=tuple(_change(document) for document in answer["changes"]),
-        token=more or answer["newStartPageToken"],
+        token=more or _word(answer["newStartPageToken"]),
         more=bool(more),
     )
 
 
 def _change(document: Mapping[str, Any]) -> Change:
     if document.get("changeType") == "drive":
-        return Change(id=document["driveId"], entry=None if document.get("removed") else _shared_drive(document))
+        return Change(id=_word(document["driveId"]), entry=None if document.get("removed") else _shared_drive(document))
     told = document.get("file")
-    return Change(id=document["fileId"], entry=None if document.get("removed") or told is None else entry(told))
+    return Change(id=_word(document["fileId"]), entry=None if document.get("removed") or told is None else entry(told))
 
 
 def _shared_drive(document: Mapping[str, Any]) -> Entry:
-    return Entry(id=document["driveId"], parents=(), trashed=False, is_folder=True, file=None)
+    return Entry(id=_word(document["driveId"]), parents=(), trashed=False, is_folder=True, file=None)
 
 
 def entry(document: Mapping[str, Any]) -> Entry:
-    """Read one file or folder."""
-    kind = document.get("mimeType") or ""
+    """Read one file or folder. Raises as `listed`: what is of another type than documented would fail far from here."""
+    kind = _text(document.get("mimeType")) or ""
     return Entry(
-        id=document["id"],
-        parents=tuple(document.get("parents") or ()),
+        id=_word(document["id"]),
+        parents=_parents(document),
         trashed=bool(document.get("trashed")),
         is_folder=kind == FOLDER,
         file=None if kind.startswith(GOOGLE_NATIVE) else _file(document),
@@ -102,26 +104,50 @@ def entry(document: Mapping[str, Any]) -> Entry:
 
 
 def _file(document: Mapping[str, Any]) -> SourceFile:
-    parents: Sequence[str] = document.get("parents") or ()
-    md5 = document.get("md5Checksum")
+    parents = _parents(document)
+    md5 = _text(document.get("md5Checksum"))
     return SourceFile(
-        file_id=document["id"],
-        name=document["name"],
+        file_id=_word(document["id"]),
+        name=_word(document["name"]),
         parent_id=parents[0] if parents else None,
-        mime_type=document.get("mimeType"),
-        size=_int64(document.get("size")),
+        mime_type=_text(document.get("mimeType")),
+        size=_size(document.get("size")),
         md5=md5.lower() if md5 else None,
-        owners=tuple(owner["emailAddress"] for owner in document.get("owners") or () if owner.get("emailAddress")),
+        owners=tuple(
+            _word(owner["emailAddress"]) for owner in document.get("owners") or () if owner.get("emailAddress")
+        ),
         created_at=_instant(document.get("createdTime")),
         modified_at=_instant(document.get("modifiedTime")),
-        web_url=document.get("webViewLink"),
+        web_url=_text(document.get("webViewLink")),
     )
 
 
-def _int64(text: str | int | None) -> int | None:
+def _parents(document: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(_word(parent) for parent in document.get("parents") or ())
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else _word(value)
+
+
+def _size(value: object) -> int | None:
     """Drive writes 64-bit numbers as strings."""
-    return None if text is None else int(text)
+    if value is None:
+        return None
+    size = int(value) if isinstance(value, str | int) else -1
+    if not 0 <= size < 2**63:
+        raise ValueError("not a size")
+    return size
 
 
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+def _instant(value: object) -> datetime | None:
+    try:
+        return None if value is None else datetime.fromisoformat(_word(value)).astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("outside the calendar") from exc

@@ -1,6 +1,5 @@
 """What does Drive mean when it refuses, and what should a person or the program do about it?"""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from enum import Enum, auto
 
 from focusflow.errors import CursorExpired, Held, HoldKind, Permanent, SourceError, StepError, Transient
 from focusflow.providers.http_errors import retry_after, said, sentence
+from focusflow.providers.json_text import document_in
 
 LONG_PAUSE = 3600.0
 """Seconds to stay away after a daily quota is used up."""
@@ -91,7 +91,7 @@ def _trouble(status: int, reason: str | None, *, from_drive: bool) -> Trouble:
 
 def _parsed(body: bytes) -> object:
     try:
-        return json.loads(body)
+        return document_in(body)
     except ValueError:
         return None
 

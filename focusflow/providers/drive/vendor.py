@@ -17,6 +17,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
+from httplib2.decode import DecodeLimitError, DecodeRatioError
 
 from focusflow.providers.drive.refusals import DriveRefused, Trouble, refusal
 
@@ -70,6 +71,10 @@ def _answer(request: Any, token: str, http: httplib2.Http) -> dict[str, Any]:
         raise refusal(exc.status_code, exc.resp, exc.content, now=datetime.now(UTC)) from exc
     except (GoogleAuthError, httplib2.HttpLib2Error, HTTPException, OSError) as exc:
         raise DriveRefused(Trouble.SILENT, _in_words(exc)) from exc
+    except (DecodeLimitError, DecodeRatioError) as exc:
+        raise DriveRefused(Trouble.FOREIGN, "its answer grows without end when it is unpacked") from exc
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:  # the client reads as it hopes
+        raise DriveRefused(Trouble.FOREIGN, "its answer is not JSON") from exc
     if not isinstance(answer, dict):  # the client passes a proxy's page on as a string
         raise DriveRefused(Trouble.FOREIGN, "its answer is not JSON")
     return answer
@@ -128,7 +133,13 @@ def refresh(credentials: Credentials, *, timeout: float) -> str:
         raise DriveRefused(trouble, _in_words(exc)) from exc
     except (GoogleAuthError, requests.RequestException, OSError) as exc:
         raise DriveRefused(Trouble.SILENT, _in_words(exc)) from exc
-    except (TypeError, KeyError, ValueError, AttributeError) as exc:  # google-auth takes a proxy's page for an answer
+    except (
+        TypeError,
+        KeyError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as exc:  # google-auth takes a proxy's page for an answer
         raise DriveRefused(Trouble.FOREIGN, "its answer is not JSON") from exc
     if not isinstance(credentials.token, str):
         raise DriveRefused(Trouble.FOREIGN, "its answer has no access token")

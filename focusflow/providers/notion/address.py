@@ -14,7 +14,10 @@ _ID: Final = re.compile(r"([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{
 def notion_id(pasted: str) -> str:
     """Return the id in *pasted*: an id with or without dashes, or a link to the database. Raises `ConfigError`."""
     text = pasted.strip()
-    path = urlsplit(text).path if "/" in text else text.partition("?")[0]
+    try:
+        path = urlsplit(text).path if "/" in text else text.partition("?")[0]
+    except ValueError:  # a bracket that belongs to no address
+        path = ""
     match = _ID.search(path.rstrip("/"))
     if match is None:
         raise ConfigError(

@@ -1,6 +1,7 @@
 """What does a failed request to Notion mean for the one who made it?"""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +10,11 @@ from notion_client.errors import HTTPResponseError, InvalidPathParameterError, R
 
 from focusflow.errors import Ambiguous, Held, HoldKind, Permanent, StepError, Transient
 from focusflow.providers.http_errors import retry_after, said, sentence
+from focusflow.providers.json_text import document_in
 
 _BLOCKED = "public_api_request_blocked"
 _BLOCKED_SECONDS = 3600.0
+_REQUEST_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _NOT_SENT = (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
@@ -70,14 +73,18 @@ def read_refusal(error: HTTPResponseError, *, now: datetime) -> Refusal:
         code=code if isinstance(code, str) else None,
         words=said(document),
         data=details,
-        request_id=request_id if isinstance(request_id, str) else error.headers.get("x-notion-request-id"),
+        request_id=_reference(request_id) or _reference(error.headers.get("x-notion-request-id")),
         retry_after=_wait(error, details, now),
     )
 
 
+def _reference(value: object) -> str | None:
+    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else None
+
+
 def _document(body: str) -> dict[str, object]:
     try:
-        document = json.loads(body)
+        document = document_in(body)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
@@ -95,7 +102,7 @@ def translated(error: Exception, *, writing: bool, now: datetime) -> StepError |
             return _refused(read_refusal(error, now=now), writing=writing)
         case RequestTimeoutError():
             return _unanswered(error.__context__ or error, writing=writing)
-        case httpx.RequestError() | TimeoutError() | json.JSONDecodeError() | UnicodeDecodeError():
+        case httpx.RequestError() | TimeoutError() | json.JSONDecodeError() | UnicodeDecodeError() | RecursionError():
             return _unanswered(error, writing=writing)
         case InvalidPathParameterError():
             return Permanent(f"Notion has no such address: {error}")
