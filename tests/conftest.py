@@ -1,4 +1,6 @@
-"""What all tests share: log lines that cost nothing to write."""
+"""What all tests share: log lines that cost nothing to write, and a lost connection that programs hear of."""
+
+import signal
 
 import pytest
 import structlog
@@ -8,6 +10,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the long proofs."""
     parser.addoption("--proof", action="store_true", help="run the proofs of reliability in full, which takes hours")
     parser.addoption("--proof-seed", type=int, default=1, help="where the proofs begin to choose at random")
+
+
+def pytest_configure() -> None:
+    """Let the programs under test hear SIGHUP: under nohup they would inherit that nobody cares for it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
