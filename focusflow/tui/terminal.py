@@ -6,8 +6,13 @@ from typing import Any
 
 import anyio
 import structlog
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.screen import Screen
+
+from focusflow.tui.sparing import SparingUpdate
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +57,11 @@ class GoodManners(App[Any]):
             self.on_terminal_gone()
         else:
             self.exit(return_code=129)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, ChopsUpdate):
+            renderable = SparingUpdate(renderable.chops, renderable.spans, renderable.chop_ends)
+        super()._display(screen, renderable)
 
     # Textual prints a traceback with the values of local variables, secrets among them
     def _fatal_error(self) -> None:
