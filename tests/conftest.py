@@ -1,9 +1,24 @@
-"""What all tests share: log lines that cost nothing to write, and a lost connection that programs hear of."""
+"""What all tests share: log lines that cost nothing to write, signals that are heard, and work that is cancelled where it waits."""
 
+import asyncio
 import signal
+import types
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, Literal, Protocol
 
+import anyio
 import pytest
 import structlog
+
+Way = Literal["natively", "by scope"]
+Work = Coroutine[Any, Any, object]
+
+
+class Interrupt(Protocol):
+    """Cancels *work* at its n-th wait; says whether there was one."""
+
+    async def __call__(self, work: Work, nth: int, way: Way) -> bool: ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,3 +42,60 @@ def _plain_log_lines() -> None:
             structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
         ]
     )
+
+
+@pytest.fixture
+def interrupt() -> Interrupt:
+    """Cancel natively, as Textual cancels its workers, or by scope, as anyio cancels."""
+
+    async def interrupted(work: Work, nth: int, way: Way) -> bool:
+        waits = _Waits(work, nth)
+        await (_natively(waits) if way == "natively" else _by_scope(waits))
+        return waits.reached
+
+    return interrupted
+
+
+class _Waits:
+    """Work whose waits are counted."""
+
+    def __init__(self, work: Work, nth: int) -> None:
+        self._work, self._nth = work, nth
+        self.reached = False
+
+    @types.coroutine
+    def before(self, cancel: Callable[[], object]) -> Generator[object, object, object]:
+        """Do the work, and call *cancel* when it is about to wait for the n-th time."""
+        waits = 0
+        step = partial(self._work.send, None)
+        while True:
+            try:
+                waited_for = step()
+            except StopIteration as done:
+                return done.value
+            waits += 1
+            if waits == self._nth:
+                self.reached = True
+                cancel()
+            try:
+                answer = yield waited_for
+            except BaseException as exc:  # noqa: BLE001  # the work's, to deal with as it would by itself
+                step = partial(self._work.throw, exc)
+            else:
+                step = partial(self._work.send, answer)
+
+
+async def _natively(waits: _Waits) -> None:
+    async def work() -> None:
+        await waits.before(lambda: task.cancel())
+
+    task = asyncio.ensure_future(work())
+    try:
+        await task
+    except asyncio.CancelledError:
+        assert waits.reached
+
+
+async def _by_scope(waits: _Waits) -> None:
+    with anyio.CancelScope() as scope:
+        await waits.before(scope.cancel)

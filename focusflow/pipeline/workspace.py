@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -33,14 +34,41 @@ class Workspace:
     @asynccontextmanager
     async def place(self, job_id: JobId) -> AsyncIterator[Path]:
         """Give the job a directory of its own and remove it, whatever happens."""
-        path = self.root / job_id
-        lock = await anyio.to_thread.run_sync(_made_private, path)
+        place = _Place(self.root / job_id)
         try:
-            yield path
+            await anyio.to_thread.run_sync(place.make)
+            yield place.path
         finally:
             with anyio.CancelScope(shield=True):  # audio must not stay because we were stopped
-                await anyio.to_thread.run_sync(_remove, path)
-            os.close(lock)
+                try:
+                    await anyio.to_thread.run_sync(place.remove)
+                except anyio.get_cancelled_exc_class():
+                    place.remove()  # a native cancellation knows no shield, and no thread may have begun: here and now
+                    raise
+
+
+class _Place:
+    """A job's directory. A thread that still makes it for somebody who was cancelled does not outdo its removal."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._turn = threading.Lock()
+        self._mark: int | None = None
+        self._removed = False
+
+    def make(self) -> None:
+        with self._turn:
+            if not self._removed:
+                self._mark = _made_private(self.path)
+
+    def remove(self) -> None:
+        """Remove it with all that is in it. Twice is fine."""
+        with self._turn:
+            self._removed = True
+            _remove(self.path)
+            mark, self._mark = self._mark, None
+            if mark is not None:
+                os.close(mark)
 
 
 def _made_private(path: Path) -> int:

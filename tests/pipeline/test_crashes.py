@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from focusflow.sandbox.faults import Fault
 from focusflow.sandbox.scripts import SCRIPTS
 
 if TYPE_CHECKING:
+    from tests.conftest import Interrupt, Way
     from tests.pipeline.conftest import OpenWorks, Works
 
 SCRIPT = "clinic-appointment"
@@ -74,6 +76,27 @@ async def test_a_stop_at_any_request_costs_nothing_twice(works: OpenWorks, part:
             if stopped.status is not Status.COMPLETED:  # the last requests of the first call set up what others reuse
                 assert (stopped.status, stopped.claim_token, stopped.retry_count) == (Status.DISCOVERED, None, 0)
                 await settled_once(w, job_id, f"stopped at request {n}")
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("way", ["natively", "by scope"])
+async def test_a_cancellation_at_any_wait_costs_nothing_twice(
+    works: OpenWorks, interrupt: Interrupt, way: Way, pytestconfig: pytest.Config
+) -> None:
+    """The work is cancelled at its n-th wait, for every n with `--proof`: the job rests and goes on later."""
+    stride = 1 if pytestconfig.getoption("--proof") else 13
+    async with works() as w:
+        for n in count(1, stride):
+            job_id = await w.add(SCRIPT)
+            reached = await interrupt(run_job(w.chain, await w.claim(job_id)), n, way)
+            job = await w.job(job_id)
+            if job.status is not Status.COMPLETED:
+                where = f"cancelled {way} at wait {n}"
+                assert (job.status, job.claim_token, job.retry_count) == (Status.DISCOVERED, None, 0), where
+                await settled_once(w, job_id, where)
+            if not reached:
+                break
+        assert n > 50
 
 
 @pytest.mark.parametrize("part", range(2))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
 from focusflow.domain.budgets import Limits
@@ -20,9 +21,10 @@ from focusflow.ports import Delivery, JobFilter
 from focusflow.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Iterable
 
     from focusflow.domain.jobs import Claim
+    from tests.conftest import Interrupt, Way
     from tests.store.conftest import World
 
 MINUTE = timedelta(minutes=1)
@@ -97,47 +99,36 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
 }
 
 
-async def natively(call: Coroutine[object, object, object], turns: int) -> None:
-    """Start the call, let the loop turn a few times, and cancel the task as Textual cancels its workers."""
-    task = asyncio.ensure_future(call)
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+SOME_WAITS = (1, 2, 3, 7, 15, 31)
+"""Those that each run tries; `--proof` tries all."""
 
 
-async def by_scope(call: Coroutine[object, object, object], turns: int) -> None:
-    """The same by a cancel scope, as anyio cancels."""
-    async with anyio.create_task_group() as group:
-        group.start_soon(_tolerant, call)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        group.cancel_scope.cancel()
+def waits(config: pytest.Config) -> Iterable[int]:
+    return count(1) if config.getoption("--proof") else SOME_WAITS
 
 
-async def _tolerant(call: Coroutine[object, object, object]) -> None:
-    try:
-        await call
-    except LostClaim:
-        return
-
-
+@pytest.mark.parametrize("way", ["natively", "by scope"])
 @pytest.mark.parametrize("name", CALLS)
-async def test_a_cancelled_call_leaves_nothing_open(world: World, name: str) -> None:
-    """Whenever the cancellation hits, another connection can write at once and this store goes on."""
+async def test_a_cancelled_call_leaves_nothing_open(
+    world: World, interrupt: Interrupt, name: str, way: Way, pytestconfig: pytest.Config
+) -> None:
+    """Whichever of its waits the cancellation hits, another connection can write at once and this store goes on."""
 
     async def call(claim: Claim) -> None:
-        await CALLS[name](world, claim)
+        with suppress(LostClaim):
+            await CALLS[name](world, claim)
 
     async with open_store(world.url, bus=Bus(), busy_timeout_ms=2_000) as other:
-        for turns in (1, 3):
-            for cancelled in (natively, by_scope):
-                claim = await world.claimed()
-                await cancelled(call(claim), turns)
-                await other.log(claim.job.id, "info", "free", now=world.now)
-                await world.store.log(claim.job.id, "info", "goes on", now=world.now)
-                detail = await world.detail(claim.job.id)
-                assert {"free", "goes on"} <= {line.message for line in detail.events}
+        for nth in waits(pytestconfig):
+            claim = await world.claimed()
+            reached = await interrupt(call(claim), nth, way)
+            await other.log(claim.job.id, "info", "free", now=world.now)
+            await world.store.log(claim.job.id, "info", "goes on", now=world.now)
+            detail = await world.detail(claim.job.id)
+            assert {"free", "goes on"} <= {line.message for line in detail.events}
+            if not reached:
+                break
+        assert nth > 1, "it never waited"
 
 
 async def test_waiting_for_a_lock_can_be_cancelled(sqlite_world: World) -> None:
@@ -159,27 +150,30 @@ async def test_waiting_for_a_lock_can_be_cancelled(sqlite_world: World) -> None:
     assert (await world.job(job_id)).status is Status.SKIPPED
 
 
-async def test_a_transaction_is_seen_whole_or_not_at_all(world: World) -> None:
+async def test_a_transaction_is_seen_whole_or_not_at_all(world: World, interrupt: Interrupt) -> None:
     """A cancelled page is either absorbed with its cursor or not at all."""
-    for turns in range(8):
+    reached, nth = True, 0
+    while reached and nth < 30:
+        nth += 1
         arrivals = [world.arrival() for _ in range(30)]
         before = len(await world.statuses())
-        await natively(world.absorb(*arrivals, cursor=f"turn {turns}"), turns)
+        reached = await interrupt(world.absorb(*arrivals, cursor=f"wait {nth}"), nth, "natively")
         await world.store.pause(now=world.now)  # a write is queued behind what is still under way
-        came = await world.store.cursor("drive") == f"turn {turns}"
+        came = await world.store.cursor("drive") == f"wait {nth}"
         assert len(await world.statuses()) == before + (30 if came else 0)
 
 
-async def test_opening_can_be_cancelled(url: str) -> None:
-    """At any moment, by either way; no thread and no connection stays."""
+@pytest.mark.parametrize("way", ["natively", "by scope"])
+async def test_opening_can_be_cancelled(url: str, interrupt: Interrupt, way: Way, pytestconfig: pytest.Config) -> None:
+    """At any of its waits, opening and closing, by either way; no thread and no connection stays."""
 
     async def opened() -> None:
         async with open_store(url, bus=Bus()):
             await asyncio.sleep(0)
 
-    for turns in range(12):
-        await natively(opened(), turns)
-        await by_scope(opened(), turns)
+    for nth in waits(pytestconfig):
+        if not await interrupt(opened(), nth, way):
+            break
     async with open_store(url, bus=Bus()) as store:
         assert await store.verify_counts() == {}
     gc.collect()  # psycopg leaves a connection that was cancelled while it was made to the collector
