@@ -92,8 +92,9 @@ def _rows_by_cells(text: str, room: int, later: int) -> list[Row]:
     start = used = used_to_space = 0
     space: int | None = None
     for begin, end, cells in split_graphemes(text)[0]:
+        blank = text[begin:end] == " "  # one that carries an accent is a letter
         if used + cells > room and begin > start:
-            if text[begin] == " ":
+            if blank:
                 cut, following, used = begin, end, 0
                 cells = 0
             elif space is not None:
@@ -103,7 +104,7 @@ def _rows_by_cells(text: str, room: int, later: int) -> list[Row]:
                 used = 0
             rows.append(Row(start, cut))
             start, room, space = following, later, None
-        elif text[begin] == " " and begin > start:
+        elif blank and begin > start:
             space, used_to_space = begin, used + cells
         used += cells
     rows.append(Row(start, len(text)))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -15,6 +15,7 @@ from focusflow.tui.detail.sheet import Sheet
 words = st.text(alphabet=string.ascii_letters + "   é字नि👩\u200d👧́-", max_size=300)
 
 
+@example("AA \u0301", 2, 0)
 @given(words, st.integers(2, 60), st.integers(0, 30))
 def test_rows_fit_and_hold_every_letter(text: str, width: int, hang: int) -> None:
     """No row is wider than the window, rows follow each other, and only blanks at their ends are left out."""
