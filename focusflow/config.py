@@ -878,6 +878,35 @@ def without_effect(settings: Settings, origins: Mapping[str, str]) -> list[str]:
     ]
 
 
+def open_to_others(loaded: Loaded) -> list[str]:
+    """Return notes about files with keys in them that others on this machine may read or change."""
+    return [
+        f"{file}: others on this machine may read the keys in it: `chmod 600 {file}` keeps them out"
+        for file in _files_with_keys(loaded)
+        if _open_to_others(file)
+    ]
+
+
+def _files_with_keys(loaded: Loaded) -> Iterator[Path]:
+    settings, file = loaded.settings, loaded.file
+    keys = [key for key in _KEYS if isinstance(value_of(settings, key), SecretStr)]
+    if urlsplit(settings.store.url or "").password:
+        keys.append("store.url")
+    if file is not None and any(loaded.origins.get(key) == str(file) for key in keys):
+        yield file
+    if settings.drive.credentials is not None:
+        text = settings.drive.credentials.get_secret_value().strip()
+        if not text.startswith("{"):
+            yield Path(text).expanduser()
+
+
+def _open_to_others(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & 0o077)
+    except (OSError, ValueError):
+        return False  # whoever reads it says what is wrong with it
+
+
 def secrets(settings: Settings) -> list[str]:
     """Return every secret value that is set, for the log's redaction."""
     values = (value_of(settings, key) for key in _KEYS)

@@ -12,6 +12,7 @@ from focusflow.config import (
     Settings,
     load,
     missing_for_work,
+    open_to_others,
     price_table,
     secrets,
     valid_keys,
@@ -274,3 +275,25 @@ def test_a_price_table_of_ones_own_is_read_and_a_wrong_one_names_file_and_key(tm
     table.unlink()
     with pytest.raises(ConfigError, match=r"mine\.toml cannot be read: No such file"):
         load(environ={}, flags=flags)
+
+
+def test_a_file_with_keys_that_others_may_read_is_named(tmp_path: Path) -> None:
+    """The configuration, and Google's key file; keys from elsewhere open no file."""
+    config, key_file = tmp_path / "config.yaml", tmp_path / "key.json"
+    key_file.write_text("{}", encoding="utf-8")
+    config.write_text("openai:\n  api_key: sk-1\n", encoding="utf-8")
+    config.chmod(0o640)
+    key_file.chmod(0o604)
+    environ = {"GOOGLE_SERVICE_ACCOUNT_KEY": str(key_file)}
+
+    notes = open_to_others(load(file=config, environ=environ))
+    assert [note.partition(": ")[0] for note in notes] == [str(config), str(key_file)]
+    assert notes[0].endswith(f"others on this machine may read the keys in it: `chmod 600 {config}` keeps them out")
+
+    config.chmod(0o600)
+    key_file.chmod(0o400)
+    assert open_to_others(load(file=config, environ=environ)) == []
+    config.write_text("source: folder\n", encoding="utf-8")
+    config.chmod(0o644)
+    assert open_to_others(load(file=config, environ={"OPENAI_API_KEY": "sk-1"})) == []
+    assert open_to_others(load(environ={"GOOGLE_SERVICE_ACCOUNT_KEY": str(tmp_path / "not there")})) == []

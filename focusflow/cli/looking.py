@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import Loaded, SecretStr, Settings, missing_for_work, valid_keys, value_of, without_effect
+from focusflow.config import (
+    Loaded,
+    SecretStr,
+    Settings,
+    missing_for_work,
+    open_to_others,
+    valid_keys,
+    value_of,
+    without_effect,
+)
 from focusflow.domain.jobs import JobId, Status
 from focusflow.domain.money import format_usd
 from focusflow.errors import ConfigError
@@ -211,7 +220,7 @@ def check_config(options: Options, *, online: bool, as_json: bool) -> None:
         output.put_json({"file": None, "problems": list(exc.problems), "notes": []})
         raise Finished(Exit.CONFIGURATION) from exc
     problems = [*missing_for_work(loaded.settings), *unreadable_prompts(loaded.settings)]
-    notes = without_effect(loaded.settings, loaded.origins)
+    notes = [*without_effect(loaded.settings, loaded.origins), *open_to_others(loaded)]
     if online and not problems:
         problems = run_async(lambda: _ask_services(loaded.settings))
     if as_json:

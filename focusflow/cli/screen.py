@@ -18,7 +18,7 @@ from focusflow.cli.desk import LateDesk
 from focusflow.cli.engine import HostedEngine
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, collect_from_now_on, run_async
-from focusflow.cli.work import logging_for
+from focusflow.cli.work import logging_for, warn_of_open_files
 from focusflow.config import Settings, missing_for_work, surroundings
 from focusflow.errors import StoreError, StoreReadOnly
 from focusflow.events import Bus
@@ -46,10 +46,12 @@ def run_screen(options: Options, *, monitor: bool, beside: bool) -> None:
     refuse_without_terminal(
         "`focusflow run` does the same work without a screen, `focusflow watch` tells what changes."
     )
-    settings = options.load().settings
+    loaded = options.load()
+    settings = loaded.settings
     missing = missing_for_work(settings)
     purpose = Purpose(monitor=monitor, beside=beside, first_start=_what_to_set_up(missing) if missing else None)
     with logging_for(settings, quiet=True):
+        warn_of_open_files(loaded)
         run_async(partial(host, settings, purpose), collects=True)
 
 

@@ -3,21 +3,31 @@
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 from anyio.abc import TaskStatus
 
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import Settings, missing_for_looking, secrets
+from focusflow.config import Loaded, Settings, missing_for_looking, open_to_others, secrets
 from focusflow.domain.jobs import PHASES, JobId, Phase, Step
-from focusflow.errors import ConfigError
+from focusflow.errors import ConfigError, StoreBusy
 from focusflow.ports import JobRow, RunPrice
+
+if TYPE_CHECKING:
+    from focusflow.wiring import Works
+
+_log = structlog.get_logger(__name__)
+
+BUSY_PAUSE_SECONDS = 2.0
+"""Between two looks at a database that somebody keeps locked; each look itself waits a while."""
 
 
 @contextmanager
@@ -33,6 +43,12 @@ def logging_for(settings: Settings, *, quiet: bool = False) -> Iterator[None]:
         secrets=secrets(settings),
     ):
         yield
+
+
+def warn_of_open_files(loaded: Loaded) -> None:
+    """Log which files with keys in them others may read."""
+    for note in open_to_others(loaded):
+        _log.warning(note)
 
 
 def log_file(settings: Settings) -> Path:
@@ -88,12 +104,11 @@ async def _listen(
 
 def run_headless(options: Options, *, until_idle: bool) -> None:
     """Run the supervisor until it is told to stop, or until nothing is left to do."""
-    settings = options.load().settings
+    loaded = options.load()
+    settings = loaded.settings
 
     async def work() -> None:
-        from focusflow.wiring import opened_works
-
-        async with stopping_on_signals() as signals, opened_works(settings) as works:
+        async with stopping_on_signals() as signals, _works_when_free(settings) as works:
             signals.stop = works.supervisor.stop
             say(f"Looking for calls in {_where(settings)}; database and log are in {settings.data_path}. Ctrl-C stops.")
             await works.supervisor.run(until_idle=until_idle)
@@ -102,7 +117,25 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
                 raise Finished(Exit.SERVICE, f"New calls could not be looked for: {looking.error}")
 
     with logging_for(settings):
+        warn_of_open_files(loaded)
         run_async(work)
+
+
+@asynccontextmanager
+async def _works_when_free(settings: Settings) -> "AsyncIterator[Works]":
+    """Open everything that work needs. A database that another program keeps locked is waited for."""
+    from focusflow.wiring import opened_works
+
+    while True:
+        async with AsyncExitStack() as stack:
+            try:
+                works = await stack.enter_async_context(opened_works(settings))
+            except StoreBusy as exc:
+                _log.warning(str(exc))
+            else:
+                yield works
+                return
+        await anyio.sleep(BUSY_PAUSE_SECONDS)
 
 
 def _where(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """What has been spent, what is left, and what would the waiting calls cost?"""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from textual import events
 from textual.content import Content
@@ -90,7 +91,7 @@ class MoneyBand(Band):
         day = next(window for window in purse.windows if window.period is Period.DAY)
         parts: list[Part] = [(" today ", "$text-muted"), (words.cents(day.settled_micros), "bold")]
         if purse.stopped_until is not None:
-            return [*parts, (f"  spending is stopped until {self._until(purse)}", "bold $text-error")]
+            return [*parts, (f"  spending is stopped until {self._until(purse.stopped_until)}", "bold $text-error")]
         share, roomy = used(day), width >= ROOMY
         if day.reserved_micros and (roomy or (share < WARN and width >= NARROW)):
             parts.append((f" + {words.cents(day.reserved_micros)} reserved", "$text-muted"))
@@ -100,9 +101,8 @@ class MoneyBand(Band):
         parts += [(f" {share} % {verdict(share)}".rstrip(), level(share))]
         return [*parts, *(self._exceptions(day) if roomy else ()), *self._others(purse)]
 
-    def _until(self, purse: Purse) -> str:
-        assert purse.stopped_until is not None
-        return words.until(purse.stopped_until, self._facts.clock.now(), self._facts.budgets.zone)
+    def _until(self, at: datetime) -> str:
+        return words.until(at, self._facts.clock.now(), self._facts.budgets.zone)
 
     def _exceptions(self, day: BudgetWindow) -> list[Part]:
         if day.limit_micros != day.configured_micros:

@@ -320,6 +320,18 @@ def test_config_check_says_what_is_missing_and_what_has_no_effect(call: Call, mo
     assert "CRON_SECRET: has no effect" in told.err
 
 
+def test_config_check_warns_of_keys_that_others_may_read(call: Call, tmp_path: Path) -> None:
+    """It is no mistake, and all is well otherwise."""
+    file = tmp_path / "config.yaml"
+    file.write_text("drive:\n  oauth_client_secret: sk-1\n", encoding="utf-8")
+    file.chmod(0o644)
+
+    told = call("config", "check")
+
+    assert told.code == 0
+    assert "note: config.yaml: others on this machine may read the keys in it: `chmod 600 config.yaml`" in told.err
+
+
 @pytest.mark.parametrize("command", [["stats"], ["jobs", "list"], ["run"], ["config", "show"], ["pause"]])
 def test_a_wrong_key_is_one_sentence_and_exit_code_3(call: Call, command: list[str]) -> None:
     """Wherever it is read."""

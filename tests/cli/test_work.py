@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,6 +146,36 @@ def test_a_run_that_is_paused_from_elsewhere_begins_nothing(machine: Machine) ->
     machine.run("resume")
     assert machine.run("run", "--until-idle").code == 0
     assert [job["status"] for job in machine.jobs()] == ["completed"]
+
+
+def test_a_run_waits_for_a_database_that_is_locked(machine: Machine) -> None:
+    """Another program writes for a long time: it is said, and the work begins when that has ended."""
+    machine.server.add("Linden")
+    assert machine.run("discover").code == 0
+    other = sqlite3.connect(machine.data / "focusflow.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    running = machine.start("run", "--until-idle")
+    running.until_said("keeps")
+    other.execute("ROLLBACK")
+    other.close()
+
+    ended = running.ended()
+
+    assert ended.code == 0, ended.err
+    assert [job["status"] for job in machine.jobs()] == ["completed"]
+
+
+def test_a_run_warns_of_keys_that_others_may_read(machine: Machine) -> None:
+    """On stderr and in the log, by the file's name; the key itself is nowhere."""
+    file = machine.data / "own.yaml"
+    file.write_text("drive:\n  oauth_client_secret: very-secret\n", encoding="utf-8")
+    file.chmod(0o644)
+
+    ran = machine.run("--config", str(file), "run", "--until-idle")
+
+    assert ran.code == 0
+    assert f"chmod 600 {file}" in ran.err
+    assert "very-secret" not in ran.err + (machine.data / "focusflow.log").read_text(encoding="utf-8")
 
 
 def test_what_is_missing_for_work_is_said_at_once(machine: Machine) -> None:

@@ -22,7 +22,7 @@ from httplib2.decode import DecodeLimitError, DecodeRatioError
 from focusflow.providers.drive.refusals import DriveRefused, Trouble, refusal
 
 SCOPES = ("https://www.googleapis.com/auth/drive.readonly",)
-GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"
+GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 
 T = TypeVar("T")
 Requests = Any
