@@ -343,6 +343,8 @@ class Notion(Section, frozen=True, kw_only=True):
     base_url: Url = "https://api.notion.com"
     properties: NotionProperties = NotionProperties()
     status_done: str = "Complete"
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=6)] = 180
+    """Notion allows an integration 180, on larger plans 600; say less where others share the integration."""
 
 
 class Markdown(Section, frozen=True, kw_only=True):

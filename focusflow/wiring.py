@@ -228,6 +228,7 @@ async def _opened_sinks(settings: Settings, clock: "Clock", bus: Bus, stack: Asy
                     database_id=settings.notion.database_id or "",
                     data_source_id=settings.notion.data_source_id,
                     base_url=settings.notion.base_url,
+                    requests_per_minute=settings.notion.requests_per_minute,
                     clock=clock,
                     tell=bus.publish,
                     properties=PropertyNames(

@@ -3,13 +3,14 @@
 import asyncio
 import signal
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from functools import partial
 from typing import Any, Literal, Protocol
 
 import anyio
 import pytest
 import structlog
+from blockbuster import blockbuster_ctx
 
 Way = Literal["natively", "by scope"]
 Work = Coroutine[Any, Any, object]
@@ -99,3 +100,11 @@ async def _natively(waits: _Waits) -> None:
 async def _by_scope(waits: _Waits) -> None:
     with anyio.CancelScope() as scope:
         await waits.before(scope.cancel)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks_the_event_loop() -> Iterator[None]:
+    """Raise wherever the product blocks the loop that it runs on; its configuration is read before there is one."""
+    outside = ["focusflow.sandbox", "focusflow.cli", "focusflow.config"]
+    with blockbuster_ctx("focusflow", excluded_modules=outside):
+        yield

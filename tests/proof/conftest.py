@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ SECONDS = 50
 RESTARTS = 8
 """A database comes to rest within so many starts, whatever happened before."""
 LEASE_SECONDS = 1.0
+LOAD_SCRIPTS = ("clinic-appointment", "spanish-order", "family-dinner", "landlord-repair")
 
 
 @dataclass
@@ -121,6 +123,32 @@ class World:
                     if process.returncode is None:
                         process.kill()
 
+    @asynccontextmanager
+    async def measured(self, report: Path, *arguments: str, **more: str) -> AsyncIterator[anyio.abc.Process]:
+        """Start FocusFlow with somebody beside it who measures; see `measured.py`."""
+        command = [sys.executable, str(Path(__file__).with_name("measured.py")), str(report), *arguments]
+        with (self.data / "said.log").open("ab") as said:
+            async with await anyio.open_process(
+                command, env=self.environ(**more), stdin=None, stdout=said, stderr=said, start_new_session=True
+            ) as process:
+                try:
+                    yield process
+                finally:
+                    if process.returncode is None:
+                        process.kill()
+
+    def arrive(self, n: int) -> None:
+        """Put one more call into Drive, the n-th, with audio of its own."""
+        key = LOAD_SCRIPTS[n % len(LOAD_SCRIPTS)]
+        content = b"\0\1\2\3" * 1_200 + n.to_bytes(8, "big")
+        at = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=n)
+        name = f"{at:%Y-%m-%d %H-%M}-00 (phone) Caller {n} \u2199"
+        sidecar = json.dumps({"duration": "147000", "direction": "Incoming"}).encode()
+        files = self.sandbox.drive.files
+        files.add_file(f"{name}.json", content=sidecar, mime_type="application/json")
+        files.add_file(f"{name}.m4a", content=content)
+        self.sandbox.assemblyai.register_audio(md5(content, usedforsecurity=False).hexdigest(), key)
+
     async def run(self) -> int:
         """Run FocusFlow until it is idle; return its exit code."""
         async with self.running() as process:
@@ -194,26 +222,45 @@ class World:
     def violations(self) -> list[str]:
         """Return what was lost, paid twice, doubled or left behind, one line each."""
         return [
-            *self._unfinished_calls(),
-            *self._paid_twice(),
-            *self._wrong_pages(),
-            *self._wrong_ledger(),
-            *self._leftovers(),
+            *self.unfinished_calls(),
+            *self.paid_twice(),
+            *self.wrong_pages(),
+            *self.wrong_ledger(),
+            *self.leftovers(),
         ]
 
-    def _unfinished_calls(self) -> list[str]:
+    def violations_of_a_crowd(self, calls: int) -> list[str]:
+        """The same for many calls that `arrive`d, whose words nobody compares."""
+        self.sandbox.assemblyai.settle()
+        ids = {row[0] for row in self.rows("SELECT id FROM jobs WHERE status = 'completed'")}
+        paid = len(self.sandbox.bill.of("assemblyai"))
+        pages = Counter(
+            job_id
+            for page in self.sandbox.notion.pages(self.database_id)
+            for job_id in set(re.findall(r"focusflow:(\w+)", json.dumps(page["properties"])))
+        )
+        wrong = [] if len(ids) == calls else [f"{len(ids)} of {calls} calls are completed"]
+        wrong += [] if paid == calls else [f"{paid} transcripts were paid for"]
+        wrong += [] if set(pages) == ids else [f"{len(ids - set(pages))} calls have no page"]
+        wrong += [f"{job_id} has {n} pages" for job_id, n in pages.items() if n > 1]
+        return [*wrong, *self.wrong_ledger(), *self.leftovers()]
+
+    def unfinished_calls(self) -> list[str]:
+        """Return the calls that are not completed."""
         found = dict(self.rows("SELECT gdrive_file_name, status FROM jobs"))
         wanted = {recording.file_name: "completed" for recording in self.recordings}
         return [
             f"{name} is {found.get(name)}, not {status}" for name, status in wanted.items() if found.get(name) != status
         ]
 
-    def _paid_twice(self) -> list[str]:
+    def paid_twice(self) -> list[str]:
+        """Return the transcripts that were paid for more than once."""
         self.sandbox.assemblyai.settle()
         paid = Counter(job.script.key for job in self.sandbox.assemblyai.jobs.values() if job.billed)
         return [f"{key} was transcribed {n} times" for key, n in paid.items() if n > 1]
 
-    def _wrong_pages(self) -> list[str]:
+    def wrong_pages(self) -> list[str]:
+        """Return what is wrong with the pages."""
         pages = self.sandbox.notion.pages(self.database_id)
         wrong = [] if len(pages) == len(self.recordings) else [f"{len(pages)} pages for {len(self.recordings)} calls"]
         texts = [self.sandbox.notion.page_text(page["id"]) for page in pages]
@@ -223,7 +270,8 @@ class World:
                 wrong.append(f"the words of {recording.file_name} are not on one page, whole and in order")
         return wrong
 
-    def _wrong_ledger(self) -> list[str]:
+    def wrong_ledger(self) -> list[str]:
+        """Return where the ledger does not agree with the bill."""
         settled = self.rows("SELECT external_ref FROM charges WHERE step = 'transcribe' AND state = 'settled'")
         billed = [line.reference for line in self.sandbox.bill.of("assemblyai")]
         wrong = []
@@ -238,7 +286,8 @@ class World:
             wrong.append("money is still reserved")
         return wrong
 
-    def _leftovers(self) -> list[str]:
+    def leftovers(self) -> list[str]:
+        """Return leases, attempts and audio that were left behind."""
         wrong = []
         if self.rows("SELECT id FROM jobs WHERE lease_until IS NOT NULL"):
             wrong.append("a lease was left behind")
