@@ -12,6 +12,17 @@ import pytest
 import structlog
 from blockbuster import blockbuster_ctx
 
+MAY_BLOCK = (
+    ("focusflow/config.py", {"load", "_machine_zone", "price_table"}),  # read once, before there is anything to hold up
+    ("focusflow/pipeline/workspace.py", {"remove"}),  # audio must go, also when no thread can be had any more
+    ("focusflow/store/migrations.py", {"migrate_sqlite"}),  # in a thread of the database's, but for tests
+    ("known_faults/conftest.py", {"sleep"}),  # what a test lets happen meanwhile
+    ("logging/__init__.py", {"emit"}),  # a line at a time
+    ("zoneinfo/_tzpath.py", {"find_tzfile"}),  # a zone's rules: read once, a few microseconds
+    ("zoneinfo/_common.py", {"load_tzdata", "load_data"}),
+)
+"""Where blocking for a moment is no fault."""
+
 Way = Literal["natively", "by scope"]
 Work = Coroutine[Any, Any, object]
 
@@ -104,7 +115,9 @@ async def _by_scope(waits: _Waits) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_blocks_the_event_loop() -> Iterator[None]:
-    """Raise wherever the product blocks the loop that it runs on; its configuration is read before there is one."""
-    outside = ["focusflow.sandbox", "focusflow.cli", "focusflow.config"]
-    with blockbuster_ctx("focusflow", excluded_modules=outside):
+    """Raise wherever the product blocks the loop that it runs on."""
+    with blockbuster_ctx("focusflow", excluded_modules=["focusflow.sandbox", "focusflow.cli"]) as strict:
+        for function in strict.functions.values():
+            for file, names in MAY_BLOCK:
+                function.can_block_in(file, names)
         yield

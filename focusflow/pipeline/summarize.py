@@ -110,7 +110,9 @@ async def _settle(run: JobRun, settlement: Settlement) -> None:
 
 
 async def _write(run: JobRun, transcript: Transcript, bill: _Bill, routed: Consequences) -> Summary:
-    prompt, title_prompt = run.chain.prompts.read_summary(routed.prompt), run.chain.prompts.read_title()
+    prompts = run.chain.prompts
+    prompt = await anyio.to_thread.run_sync(prompts.read_summary, routed.prompt)
+    title_prompt = await anyio.to_thread.run_sync(prompts.read_title)
     values = _values(run.job, transcript, run.chain.time_zone)
     title_prompt.filled({**values, "summary": ""})  # a prompt that cannot be used is found out before anything is paid
     writer = _Writer(run, bill, values, routed.model)
@@ -152,7 +154,7 @@ class _Writer:
 
     async def _say_in_parts(self, how: str) -> None:
         """Tell the user, and look at the prompt that is needed last before anything is paid."""
-        self.run.chain.prompts.read_merge().filled({**self.values, "summaries": ""})
+        (await self._merge_prompt()).filled({**self.values, "summaries": ""})
         await self.run.note(f"The transcript is longer than {self.named} takes at once: {how}.")
 
     async def _tell(self, part: str, prompt: Prompt, *, live: bool = False) -> list[str]:
@@ -175,7 +177,7 @@ class _Writer:
 
     async def _merge(self, texts: list[str]) -> str:
         """Bring summaries of parts together, in rounds if they do not fit at once either."""
-        prompt = self.run.chain.prompts.read_merge()
+        prompt = await self._merge_prompt()
         for _ in range(MERGE_ROUNDS):
             groups = await anyio.to_thread.run_sync(self._groups, texts, prompt)
             asked = [prompt.filled({**self.values, "summaries": group}) for group in groups]
@@ -183,6 +185,9 @@ class _Writer:
             if len(texts) == 1:
                 return texts[0]
         raise Permanent(f"{self.named} does not shorten the partial summaries: choose a model with more context.")
+
+    async def _merge_prompt(self) -> Prompt:
+        return await anyio.to_thread.run_sync(self.run.chain.prompts.read_merge)
 
     def _groups(self, texts: list[str], prompt: Prompt) -> list[str]:
         """Join neighbouring texts while they fit beside *prompt*; at least two each, or rounds would not end."""

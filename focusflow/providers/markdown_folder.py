@@ -40,12 +40,11 @@ class MarkdownFolderSink:
 
     async def find(self, key: str) -> PageRef | None:
         """Look for the file of *key*, whatever it is called and wherever in the folder it is now."""
-        found = await self._in_thread(lambda: self._find(key))
-        return None if found is None else self._ref(found)
+        return await self._in_thread(lambda: self._ref(found) if (found := self._find(key)) else None)
 
     async def create(self, page: Page) -> PageRef:
         """Write the whole file. An equal one that is already there is taken as it is."""
-        return self._ref(await self._in_thread(lambda: self._create(page)))
+        return await self._in_thread(lambda: self._ref(self._create(page)))
 
     async def fill(self, ref: str, page: Page, *, memo: str | None, remember: Callable[[str], Awaitable[None]]) -> None:
         """Write the call's file anew if what it should say changed. Raises `PageGone` when it was deleted."""
@@ -54,8 +53,7 @@ class MarkdownFolderSink:
         wanted = _hashed(content)
         found = await self._in_thread(lambda: self._current(notes.place, page.key))
         if notes.settled != wanted:
-            target = await self._in_thread(lambda: self._target(found, page, content, notes.written))
-            place = self._ref(target).ref
+            target, place = await self._in_thread(lambda: self._placed(found, page, content, notes.written))
             await remember(_Notes(place=place, written=(*notes.written, wanted), settled=None).text())
             await self._in_thread(lambda: _write(target, content))
             notes = _Notes(place=place, written=(wanted,), settled=wanted)
@@ -120,6 +118,11 @@ class MarkdownFolderSink:
     def _ref(self, path: Path) -> PageRef:
         resolved = path.resolve()
         return PageRef(ref=resolved.relative_to(self._root.resolve()).as_posix(), url=resolved.as_uri())
+
+    def _placed(self, found: Path, page: Page, content: bytes, written: Sequence[str]) -> tuple[Path, str]:
+        """Return where the call's file will lie, and its reference."""
+        target = self._target(found, page, content, written)
+        return target, self._ref(target).ref
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def sorted_out() -> T:

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
+
+import anyio.to_thread
 
 from focusflow.errors import StoreError
 from focusflow.events import Bus
@@ -42,10 +45,9 @@ async def open_store(
     """
     address = str(url)
     if address.startswith(("postgresql://", "postgres://")):
-        # only those who use it pay for its import
-        from focusflow.store.postgres import open_postgres
-
-        async with open_postgres(address, busy_timeout_ms=busy_timeout_ms, to_read=to_read) as database:
+        # only those who use it pay for its import, and not on the loop: a screen may be there already
+        postgres = await anyio.to_thread.run_sync(import_module, "focusflow.store.postgres")
+        async with postgres.open_postgres(address, busy_timeout_ms=busy_timeout_ms, to_read=to_read) as database:
             yield Store(database, bus)
         return
     path = url if isinstance(url, Path) else sqlite_path(address)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import psycopg
@@ -46,18 +47,22 @@ def split(micros: int | None) -> Estimate:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server, for this session only; yields its address."""
-    with warnings.catch_warnings():
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL server, for this session only; yields its address.
+
+    It runs as a user of its own, and pytest closes its own directories to others at every start of any session: a server
+    in there would panic at its next checkpoint.
+    """
+    with warnings.catch_warnings(), TemporaryDirectory(prefix="focusflow-postgres-") as place:
         warnings.simplefilter("ignore")  # the wheel grumbles about directories of a desktop session
         from pgserver.postgres_server import get_server
 
         try:
-            server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+            server = get_server(Path(place, "data"), cleanup_mode="stop")
         except (
             subprocess.SubprocessError
         ):  # the wheel waits ten seconds only, and other tests may keep the machine busy
-            server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+            server = get_server(Path(place, "data"), cleanup_mode="stop")
         with psycopg.connect(server.get_uri(), autocommit=True) as admin:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here outlives the session
                 admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
