@@ -258,8 +258,8 @@ def markdown_sink(root: Path, settings: Settings) -> "Sink":
     return MarkdownFolderSink(root, settings.zone)
 
 
-def load_services(settings: Settings) -> None:
-    """Import everything that the work needs. Takes seconds on a small machine: call it in a thread."""
+def _load_services(settings: Settings) -> None:
+    """Import everything that the work needs: that takes seconds on a small machine, and a screen may be there already."""
     names = ["providers.assemblyai", "providers.openai", "pipeline.chain", "pipeline.process", "supervisor.supervisor"]
     names.append(f"providers.{settings.source}")
     if settings.notion.api_key is not None:
@@ -273,6 +273,7 @@ async def opened_services(settings: Settings, clock: "Clock", bus: Bus | None = 
     """Open every provider; *bus* hears how each behaves. Raises `ConfigError` with everything that is missing."""
     if problems := missing_for_work(settings):
         raise ConfigError(*problems)
+    await anyio.to_thread.run_sync(_load_services, settings)
     bus = bus or Bus()
     async with AsyncExitStack() as stack:
         yield Services(

@@ -6,14 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import anyio
-import anyio.to_thread
 import structlog
 
-from focusflow.config import Settings
 from focusflow.errors import FocusFlowError
 from focusflow.events import Bus, LoopTicked
 from focusflow.ports import Clock
-from focusflow.wiring import Works, load_services
+from focusflow.wiring import Works
 
 _log = structlog.get_logger(__name__)
 
@@ -28,8 +26,8 @@ Open = Callable[[], AbstractAsyncContextManager[Works]]
 class HostedEngine:
     """Implements `tui.facts.Engine`: a supervisor that comes after the first picture, and may be in trouble."""
 
-    def __init__(self, settings: Settings, bus: Bus, clock: Clock) -> None:
-        self._settings, self._bus, self._clock = settings, bus, clock
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus, self._clock = bus, clock
         self._works: Works | None = None
         self._draining = False
         self._stopping = anyio.Event()
@@ -73,7 +71,6 @@ class HostedEngine:
         failures = 0
         while not self._stopping.is_set():
             try:
-                await anyio.to_thread.run_sync(load_services, self._settings)
                 async with opened() as works:
                     await self._supervise(works)
                 return

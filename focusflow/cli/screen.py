@@ -168,7 +168,7 @@ class _House:
         self.desk.opened(store)
         self._worker = None if self.purpose.beside else await other_worker(store, self.clock, self.settings)
         if self._may_work and not self.purpose.monitor and self._worker is None:
-            self._engine = HostedEngine(self.settings, self.bus, self.clock)
+            self._engine = HostedEngine(self.bus, self.clock)
         self._tell_role("")
 
     @property
@@ -231,7 +231,7 @@ class _House:
             before = self._worker_name
             self._worker = await other_worker(store, self.clock, self.settings)
             if self._worker is None and (self._wanted or not self.purpose.monitor):
-                self._engine = HostedEngine(self.settings, self.bus, self.clock)
+                self._engine = HostedEngine(self.bus, self.clock)
                 self._tell_role(
                     f"{before} has ended: the work goes on here." if before else "The work is done here now."
                 )

@@ -90,6 +90,31 @@ class RealClock(MachineClock):
         await anyio.sleep(seconds)
 
 
+class QuickClock(MachineClock):
+    """The real time, but `PACE` times as fast: a day of the whole product, all of it at once, in minutes."""
+
+    PACE = 600.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+
+    def now(self) -> datetime:
+        return self.at + timedelta(seconds=self._passed())
+
+    def monotonic(self) -> float:
+        return self._passed()
+
+    def unix(self) -> float:
+        return self.now().timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds / self.PACE)
+
+    def _passed(self) -> float:
+        return (time.monotonic() - self._began) * self.PACE
+
+
 class TrippingLog(RequestLog):
     """A request log that lets something happen in the world when a request comes in, before it is answered."""
 
@@ -308,7 +333,7 @@ class Product:
 async def emulated(*, data: Path, clock: MachineClock | None = None) -> AsyncIterator[World]:
     """Open the emulated services with empty folders and an empty database; *data* is the product's directory."""
     clock, log = clock or MachineClock(), TrippingLog()
-    speed = 20.0 if isinstance(clock, RealClock) else 1.0
+    speed = 20.0 if isinstance(clock, RealClock) else 600.0 if isinstance(clock, QuickClock) else 1.0
     async with build_sandbox(clock=clock.unix, log=log, recordings=False, speed=speed) as sandbox:
         sandbox.openai.delta_seconds = 0.0
         sandbox.notion.window.limit = 1_000_000
@@ -355,3 +380,9 @@ def logged() -> Iterator[list[structlog.typing.EventDict]]:
     """What was written to the program's log, as events."""
     with structlog.testing.capture_logs() as events:
         yield events
+
+
+@pytest.fixture
+def quick_time(tmp_path: Path) -> OpenWorld:
+    """Open a world in which days are minutes: `async with quick_time() as w`."""
+    return lambda: emulated(data=tmp_path, clock=QuickClock())
