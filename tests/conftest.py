@@ -1,4 +1,7 @@
-"""What all tests share: log lines that cost nothing to write, signals that are heard, and work that is cancelled where it waits."""
+"""What all tests share: log lines that cost nothing to write, signals that are heard, and work that is cancelled where it waits.
+
+And what no test may do, whatever it is about: block the event loop, leave a key anywhere, or talk to another machine.
+"""
 
 import asyncio
 import signal
@@ -12,7 +15,11 @@ import pytest
 import structlog
 from blockbuster import blockbuster_ctx
 
+from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
+from focusflow.sandbox.openai import API_KEY as OPENAI_KEY
+
 MAY_BLOCK = (
+    ("focusflow/cli/session.py", {"run_async"}),  # a command has the loop for itself
     ("focusflow/config.py", {"load", "_machine_zone", "price_table"}),  # read once, before there is anything to hold up
     ("focusflow/pipeline/workspace.py", {"remove"}),  # audio must go, also when no thread can be had any more
     ("focusflow/store/migrations.py", {"migrate_sqlite"}),  # in a thread of the database's, but for tests
@@ -22,6 +29,17 @@ MAY_BLOCK = (
     ("zoneinfo/_common.py", {"load_tzdata", "load_data"}),
 )
 """Where blocking for a moment is no fault."""
+
+KEYS = (
+    ASSEMBLYAI_KEY.encode(),
+    OPENAI_KEY.encode(),
+    b"ntn_sandbox",
+    b"ntn_the_only_one",
+    b"-----BEGIN PRIVATE KEY",
+    b"client-secret",
+)
+"""Of the emulated services; some part of each."""
+CONFIGURING = frozenset({".yaml", ".json"})
 
 Way = Literal["natively", "by scope"]
 Work = Coroutine[Any, Any, object]
@@ -111,6 +129,28 @@ async def _natively(waits: _Waits) -> None:
 async def _by_scope(waits: _Waits) -> None:
     with anyio.CancelScope() as scope:
         await waits.before(scope.cancel)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_key_is_left_anywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """When all is over: no file that any test or program wrote has a key in it, but those in which tests configure keys."""
+    yield
+    files = (file for file in tmp_path_factory.getbasetemp().rglob("*") if file.is_file() and not file.is_symlink())
+    assert [str(file) for file in files if file.suffix not in CONFIGURING and _has_key(file.read_bytes())] == []
+
+
+def _has_key(content: bytes) -> bool:
+    return any(key in content for key in KEYS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test during which a key was printed or logged."""
+    report = yield
+    told = "".join(text for _, text in report.sections)
+    if report.outcome == "passed" and _has_key(told.encode()):
+        report.outcome, report.longrepr = "failed", f"{item.nodeid}: a key was printed or logged"
+    return report
 
 
 @pytest.fixture(autouse=True)
