@@ -23,6 +23,7 @@ MAY_BLOCK = (
     ("focusflow/config.py", {"load", "_machine_zone", "price_table"}),  # read once, before there is anything to hold up
     ("focusflow/pipeline/workspace.py", {"remove"}),  # audio must go, also when no thread can be had any more
     ("focusflow/store/migrations.py", {"migrate_sqlite"}),  # in a thread of the database's, but for tests
+    ("focusflow/tui/terminal.py", {"__init__"}),  # Textual finds its stylesheets
     ("known_faults/conftest.py", {"sleep"}),  # what a test lets happen meanwhile
     ("logging/__init__.py", {"emit"}),  # a line at a time
     ("zoneinfo/_tzpath.py", {"find_tzfile"}),  # a zone's rules: read once, a few microseconds
@@ -144,7 +145,9 @@ def _has_key(content: bytes) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test during which a key was printed or logged."""
     report = yield
     told = "".join(text for _, text in report.sections)

@@ -217,6 +217,18 @@ class World:
         finally:
             connection.close()
 
+    def locked(self) -> bool:
+        """Say whether somebody is in the midst of a write."""
+        connection = sqlite3.connect(self.data / "focusflow.db", timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+        finally:
+            connection.close()
+        return False
+
     # ---------------------------------------------------------------------------------------------------- invariants
 
     def violations(self) -> list[str]:
