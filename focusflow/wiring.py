@@ -266,6 +266,7 @@ def _load_services(settings: Settings) -> None:
         names.append("providers.notion")
     for name in names:
         import_module(f"focusflow.{name}")
+    import_module("genai_prices")  # a tenth of a second, which the first summary's bill would take from everybody
 
 
 @asynccontextmanager

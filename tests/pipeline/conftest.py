@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
+import genai_prices  # noqa: F401  # who opens the services has it imported, off the loop
 import pytest
 import structlog.testing
 
