@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
+import os
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
-from focusflow.domain.budgets import Limits, Period, Window
+from focusflow.domain.budgets import Budgets, Limits, Period, Window
 from focusflow.domain.jobs import WORKING, Claim, JobId, Mover, Outcome, SkippedBy, Status, Step, may_move
 from focusflow.domain.money import Estimate
 from focusflow.domain.transcript import Transcript
@@ -26,13 +39,14 @@ from focusflow.ports import Arrival, ClaimLimits, JobFilter, Settlement, SourceF
 from focusflow.store import Store, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 T = TypeVar("T")
 
 START = datetime(2026, 5, 4, 12, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
 CAP = 60_000
+BUDGETS = Budgets(zone=ZoneInfo("UTC"), day_micros=CAP)
 TRANSCRIPT = Transcript(text="hi", utterances=(), language="en", duration_seconds=9.0, model="m", speakers={})
 
 
@@ -60,22 +74,26 @@ class Claimed:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Drives a store on SQLite and a dictionary side by side."""
+    """Drives a store and a dictionary side by side."""
 
     claims: Bundle[Claimed] = Bundle("claims")
     jobs: Bundle[JobId] = Bundle("jobs")
 
+    def __init__(self, address: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
+        super().__init__()
+        self._address = address
+
     @initialize()
     def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+        self.address = contextlib.ExitStack()
         self.runner = asyncio.Runner()
         self.exits = contextlib.AsyncExitStack()
-        self.store: Store = self.run(
-            self.exits.enter_async_context(open_store(self.folder / "focusflow.db", bus=Bus(), synchronous="NORMAL"))
-        )
+        url = self.address.enter_context(self._address())
+        self.store: Store = self.run(self.exits.enter_async_context(open_store(url, bus=Bus(), synchronous="NORMAL")))
         self.now = START
         self.model: dict[JobId, Model] = {}
         self.token = 0
+        self.lifted_until = self.stopped_until = START
 
     def run(self, work: Awaitable[T]) -> T:
         """Wait for the store on this machine's own loop."""
@@ -89,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
         if hasattr(self, "runner"):
             self.run(self.exits.aclose())
             self.runner.close()
-            shutil.rmtree(self.folder)
+            self.address.close()
 
     # ----------------------------------------------------------------------------------------------------------- rules
 
@@ -159,9 +177,14 @@ class StoreMachine(RuleBasedStateMachine):
             if model.status is Status.DISCOVERED and (model.wait_until is None or model.wait_until <= self.now)
         ]
         taken = [claim.job.id for claim in claims]
-        if not capped:
+        stopped, lifted = self.now < self.stopped_until, self.now < self.lifted_until
+        if not stopped and (lifted or not capped):
             assert taken == due[:batch]
         assert set(taken) <= set(due)
+        if stopped:
+            assert [
+                job_id for job_id in taken if not (self.model[job_id].ordered or self.model[job_id].transcribed)
+            ] == []
         for claim in claims:
             model = self.model[claim.job.id]
             model.status, model.claim, model.lease_until = Status.TRANSCRIBING, claim, self.now + LEASE
@@ -176,6 +199,28 @@ class StoreMachine(RuleBasedStateMachine):
             if row.job.hold_kind == HoldKind.BUDGET:
                 assert model.status is Status.DISCOVERED
                 model.wait_until = row.job.next_attempt_at
+
+    @rule()
+    def lift_the_budget(self) -> None:
+        """Every call passes for half an hour, and those that the budget held back are due again."""
+        until = self.now + timedelta(minutes=30)
+        self.run(self.store.lift(BUDGETS, None, until=until, origin="test", reason="", now=self.now))
+        self.lifted_until = max(self.lifted_until, until)
+        self._learn_waits()
+
+    @rule()
+    def stop_spending(self) -> None:
+        """Nothing that costs is begun for ten minutes."""
+        until = self.now + timedelta(minutes=10)
+        self.run(self.store.stop_spending(BUDGETS, until=until, origin="test", reason="", now=self.now))
+        self.stopped_until = max(self.stopped_until, until)
+        self._learn_waits()
+
+    def _learn_waits(self) -> None:
+        """What somebody changed about the budget lets calls look again: take over when."""
+        for row in self.run(self.store.page(JobFilter(statuses=(Status.DISCOVERED,)), limit=1_000)):
+            if row.job.hold_kind in (None, HoldKind.BUDGET):
+                self.model[row.job.id].wait_until = row.job.next_attempt_at
 
     @rule(held=claims)
     def heartbeat(self, held: Claimed) -> None:
@@ -418,5 +463,36 @@ def settlement(ref: str, priced: bool) -> Settlement:
     )
 
 
-TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=12, stateful_step_count=30, deadline=None)
+HISTORIES = settings(stateful_step_count=30, deadline=None)
+
+
+def test_any_history_on_sqlite(pytestconfig: pytest.Config) -> None:
+    """Each history has a file of its own."""
+
+    @contextlib.contextmanager
+    def file() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"{folder}/focusflow.db"
+
+    many = 300 if pytestconfig.getoption("--proof") else 12
+    _try_histories(partial(StoreMachine, file), many)
+
+
+def test_any_history_on_postgresql(postgres_server: str, pytestconfig: pytest.Config) -> None:
+    """Each history has a schema of its own."""
+    numbers = count()
+
+    @contextlib.contextmanager
+    def schema() -> Iterator[str]:
+        name = f"history_{os.getpid()}_{next(numbers)}"
+        with psycopg.connect(postgres_server, autocommit=True) as admin:
+            admin.execute(f"CREATE SCHEMA {name}".encode())
+            yield f"{postgres_server}&options={quote(f'-csearch_path={name}')}"
+            admin.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+    many = 150 if pytestconfig.getoption("--proof") else 4
+    _try_histories(partial(StoreMachine, schema), many)
+
+
+def _try_histories(make: Callable[[], StoreMachine], many: int) -> None:
+    run_state_machine_as_test(make, settings=settings(HISTORIES, max_examples=many))  # type: ignore[arg-type]  # makes one, as a class does
