@@ -26,6 +26,7 @@ MAY_BLOCK = (
     ("focusflow/tui/terminal.py", {"__init__"}),  # Textual finds its stylesheets
     ("known_faults/conftest.py", {"sleep"}),  # what a test lets happen meanwhile
     ("logging/__init__.py", {"emit"}),  # a line at a time
+    ("structlog/_output.py", {"msg"}),
     ("zoneinfo/_tzpath.py", {"find_tzfile"}),  # a zone's rules: read once, a few microseconds
     ("zoneinfo/_common.py", {"load_tzdata", "load_data"}),
 )
