@@ -109,27 +109,24 @@ class World:
             **more,
         }
 
-    @asynccontextmanager
-    async def running(self, *program: str, **more: str) -> AsyncIterator[anyio.abc.Process]:
+    def running(self, *program: str, **more: str) -> AbstractAsyncContextManager[anyio.abc.Process]:
         """Start FocusFlow; it is dead when the context ends. What it says goes to `said.log`."""
-        command = [sys.executable, *(program or ("-m", "focusflow")), "run", "--until-idle"]
-        with (self.data / "said.log").open("ab") as said:
-            async with await anyio.open_process(
-                command, env=self.environ(**more), stdin=None, stdout=said, stderr=said, start_new_session=True
-            ) as process:
-                try:
-                    yield process
-                finally:
-                    if process.returncode is None:
-                        process.kill()
+        return self._started(*(program or ("-m", "focusflow")), "run", "--until-idle", **more)
+
+    def measured(self, report: Path, *arguments: str, **more: str) -> AbstractAsyncContextManager[anyio.abc.Process]:
+        """As `running`, with somebody beside it who measures; see `measured.py`."""
+        return self._started(str(Path(__file__).with_name("measured.py")), str(report), *arguments, **more)
 
     @asynccontextmanager
-    async def measured(self, report: Path, *arguments: str, **more: str) -> AsyncIterator[anyio.abc.Process]:
-        """Start FocusFlow with somebody beside it who measures; see `measured.py`."""
-        command = [sys.executable, str(Path(__file__).with_name("measured.py")), str(report), *arguments]
+    async def _started(self, *program: str, **more: str) -> AsyncIterator[anyio.abc.Process]:
         with (self.data / "said.log").open("ab") as said:
             async with await anyio.open_process(
-                command, env=self.environ(**more), stdin=None, stdout=said, stderr=said, start_new_session=True
+                [sys.executable, *program],
+                env=self.environ(**more),
+                stdin=None,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
             ) as process:
                 try:
                     yield process
