@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from focusflow import __version__
@@ -199,6 +200,7 @@ class OpenAISummarizer:
                 raise WrongAnswer
             async for chunk in stream:
                 answer.hear(chunk, on_text)
+                await anyio.lowlevel.checkpoint()  # pieces that arrived together come without a wait: others' turn
 
     async def _ask(
         self, instructions: str, text: str, model: str

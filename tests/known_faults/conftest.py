@@ -180,7 +180,8 @@ class World:
         """Put a call and its sidecar into Drive and return the recording's id."""
         n = next(self.numbers)
         content = self.audio(script) if content is None else content
-        stem = f"2026-11-23 08-{n:02}-00 (phone) {who or f'Caller {n}'} ↙"
+        at = datetime(2026, 11, 23, 8, tzinfo=UTC) + timedelta(minutes=n)
+        stem = f"{at:%Y-%m-%d %H-%M-%S} (phone) {who or f'Caller {n}'} ↙"
         files = self.sandbox.drive.files
         if sidecar is not None:
             files.add_file(f"{stem}.json", content=sidecar, mime_type="application/json")

@@ -65,7 +65,7 @@ async def test_a_day_passes(quick_time: Any, pytestconfig: pytest.Config) -> Non
             broken = [loop.name for loop in loops if loop.broken]
             product.works.supervisor.stop()
 
-        assert Counter(job.status for job in jobs) == {Status.COMPLETED: calls}
+        assert Counter((job.status, job.skip_reason) for job in jobs) == {(Status.COMPLETED, None): calls}
         assert {day: usd for day, usd in spent.items() if usd > DAILY_USD} == {}
         assert (w.transcripts_paid(), w.pages()) == (calls, calls)
         assert broken == []

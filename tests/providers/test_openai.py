@@ -124,6 +124,26 @@ async def test_an_answer_is_heard_piece_by_piece_and_told_whole_with_what_it_cos
         }
 
 
+async def test_a_quick_answer_leaves_everybody_else_their_turn() -> None:
+    """Pieces that arrive together are as many turns, not one: others get theirs in between."""
+    turns, heard_at = 0, []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with a_world() as world, anyio.create_task_group() as others:
+        others.start_soon(take_turns)
+        await world.summarizer.complete(
+            instructions="Be brief.", text="Summarise: hello.", on_text=lambda _: heard_at.append(turns)
+        )
+        others.cancel_scope.cancel()
+    assert len(heard_at) > 5
+    assert len(set(heard_at)) == len(heard_at)
+
+
 async def test_only_what_is_configured_is_sent_and_never_a_temperature() -> None:
     """Reasoning models refuse a temperature, and compatible servers what they don't know."""
     async with a_world() as world:
