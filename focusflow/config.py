@@ -8,7 +8,6 @@ import difflib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Struct
 
 from focusflow.domain.jobs import Direction
 from focusflow.errors import ConfigError
@@ -47,15 +47,13 @@ class SecretStr:
         return "(set)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """Marks a key whose value is rewritten before it is looked at."""
 
     rewrite: Callable[[object], object]
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
+class _Check(Struct, frozen=True):
     """Marks a key whose value must pass one more check, which raises `ValueError` with a sentence."""
 
     check: Callable[[Any], object]
@@ -543,8 +541,7 @@ _GENERIC_PREFIX = "FOCUSFLOW_"
 _NOT_KEYS = frozenset({"FOCUSFLOW_CONFIG"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """Settings, and where each key that was set came from."""
 
     settings: Settings
@@ -935,8 +932,7 @@ def local_zone_name(zone: tzinfo) -> str:
     return getattr(zone, "key", None) or str(zone)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What the environment tells of the terminal and the person before it."""
 
     few_colours: bool

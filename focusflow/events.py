@@ -6,33 +6,30 @@ Events are hints that something changed; the store is the truth. A slow listener
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import anyio
+from msgspec import Struct
 
 from focusflow.domain.budgets import Period
 from focusflow.domain.jobs import JobId, LogLine, Status, Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobsAdded:
+class JobsAdded(Struct, frozen=True, kw_only=True):
     """Discovery committed new jobs, ready to be looked at."""
 
     job_ids: tuple[JobId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobChanged:
+class JobChanged(Struct, frozen=True, kw_only=True):
     """A job's row was committed with these values; read the store for the rest."""
 
     job_id: JobId
     status: Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobProgress:
+class JobProgress(Struct, frozen=True, kw_only=True):
     """How far a running step is; not stored."""
 
     job_id: JobId
@@ -42,28 +39,24 @@ class JobProgress:
     """In the step's own unit (bytes, polls, characters); None: unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryText:
+class SummaryText(Struct, frozen=True, kw_only=True):
     """More of a summary arrived from the model; not stored until it is whole."""
 
     job_id: JobId
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobLogged:
+class JobLogged(Struct, frozen=True, kw_only=True):
     """A line was added to a job's log."""
 
     line: LogLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlChanged:
+class ControlChanged(Struct, frozen=True, kw_only=True):
     """The pause flag, an override or the capacity was committed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopTicked:
+class LoopTicked(Struct, frozen=True, kw_only=True):
     """One of the supervisor's loops finished a tick."""
 
     loop: str
@@ -84,8 +77,7 @@ class ServiceState(StrEnum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceChanged:
+class ServiceChanged(Struct, frozen=True, kw_only=True):
     """A service behaves otherwise than before."""
 
     service: str
@@ -96,8 +88,7 @@ class ServiceChanged:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetWarned:
+class BudgetWarned(Struct, frozen=True, kw_only=True):
     """A budget is nearly gone (four fifths), or wholly. Told once of each, by each process that claims."""
 
     period: Period

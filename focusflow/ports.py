@@ -5,12 +5,13 @@ Instants are aware UTC datetimes, durations seconds, money integer micro-dollars
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from focusflow.domain.budgets import Budgets, Limits, Period
 from focusflow.domain.budgets import Override as Override  # noqa: PLC0414  # part of the contract
@@ -53,8 +54,7 @@ class Clock(Protocol):
 # --------------------------------------------------------------------------------------------------------------- source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True, kw_only=True):
     """A file as its source describes it: audio, sidecar or anything else. Folders never get here."""
 
     file_id: str
@@ -70,8 +70,7 @@ class SourceFile:
     web_url: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourcePage:
+class SourcePage(Struct, frozen=True, kw_only=True):
     """A piece of what changed. Commit its effects together with its cursor: then a crash repeats at most one page."""
 
     files: tuple[SourceFile, ...] = ()
@@ -85,8 +84,7 @@ class SourcePage:
     """True while this is a full listing of what exists rather than a feed of changes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downloaded:
+class Downloaded(Struct, frozen=True, kw_only=True):
     """A recording on our disk, whole and verified."""
 
     path: Path
@@ -124,16 +122,14 @@ class Source(Protocol):
 # ---------------------------------------------------------------------------------------------------------- transcriber
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptReady:
+class TranscriptReady(Struct, frozen=True, kw_only=True):
     """The transcript is finished and paid for."""
 
     raw: bytes
     """The vendor's own JSON, to be stored before anyone tries to understand it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptPending:
+class TranscriptPending(Struct, frozen=True, kw_only=True):
     """Not finished; ask again."""
 
     state: str
@@ -141,8 +137,7 @@ class TranscriptPending:
     """Seconds the service asked us to wait, if it did."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptFailed:
+class TranscriptFailed(Struct, frozen=True, kw_only=True):
     """The transcriber could not do it. Nothing was charged."""
 
     reason: str
@@ -155,8 +150,7 @@ class TranscriptFailed:
 TranscriptState = TranscriptReady | TranscriptPending | TranscriptFailed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioUsage:
+class AudioUsage(Struct, frozen=True, kw_only=True):
     """What a transcript was billed for."""
 
     seconds: float | None
@@ -204,8 +198,7 @@ class Transcriber(Protocol):
 # ----------------------------------------------------------------------------------------------------------- summarizer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenUsage:
+class TokenUsage(Struct, frozen=True, kw_only=True):
     """What a language model's answer was billed for."""
 
     input_tokens: int
@@ -215,8 +208,7 @@ class TokenUsage:
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(Struct, frozen=True, kw_only=True):
     """A whole answer; a cut one is an error, not a completion."""
 
     text: str
@@ -255,8 +247,7 @@ class Summarizer(Protocol):
 # ----------------------------------------------------------------------------------------------------------------- sink
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """What is to be found at the sink for one call."""
 
     key: str
@@ -277,8 +268,7 @@ class Page:
     transcript: Transcript
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRef:
+class PageRef(Struct, frozen=True, kw_only=True):
     """Where the sink put a page."""
 
     ref: str
@@ -310,8 +300,7 @@ class Sink(Protocol):
 # ---------------------------------------------------------------------------------------------------- store: discovery
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """A recording as discovery understood it, ready to be stored."""
 
     file: SourceFile
@@ -331,8 +320,7 @@ class Arrival:
     """Until then its sidecar is waited for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absorbed:
+class Absorbed(Struct, frozen=True, kw_only=True):
     """What a page changed."""
 
     added: tuple[JobId, ...]
@@ -408,8 +396,7 @@ class Inbox(Protocol):
 # --------------------------------------------------------------------------------------------------- store: processing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimLimits:
+class ClaimLimits(Struct, frozen=True, kw_only=True):
     """How much may be claimed now. The store enforces all of it inside the claim's own transaction."""
 
     batch: int
@@ -474,8 +461,7 @@ class Queue(Protocol):
         """Checkpoint and analyse; call it when idle."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(Struct, frozen=True, kw_only=True):
     """What a paid step really cost."""
 
     provider: str
@@ -487,8 +473,7 @@ class Settlement:
     external_ref: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """One version of a call's summary."""
 
     markdown: str
@@ -497,8 +482,7 @@ class Summary:
     prompt_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documents:
+class Documents(Struct, frozen=True, kw_only=True):
     """A job's artifacts; each that is there need not be paid for again."""
 
     raw_transcript: bytes | None = None
@@ -506,8 +490,7 @@ class Documents:
     summary: Summary | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """How far one job is at one sink."""
 
     sink: str
@@ -525,8 +508,7 @@ class Delivery:
     """Until then it is left to whoever took it; None: nobody is at it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """How an attempt at a step ended."""
 
     id: int
@@ -677,8 +659,7 @@ class JobRecord(Protocol):
 # -------------------------------------------------------------------------------------------------- store: the screen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlState:
+class ControlState(Struct, frozen=True, kw_only=True):
     """What people asked for; it lives in the store, so it survives a restart and works from another terminal."""
 
     paused: bool = False
@@ -688,8 +669,7 @@ class ControlState:
     discover_requested_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
+class JobFilter(Struct, frozen=True, kw_only=True):
     """Which jobs a list shows."""
 
     statuses: tuple[Status, ...] = ()
@@ -702,16 +682,14 @@ class JobFilter:
     held_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
+class JobRow(Struct, frozen=True, kw_only=True):
     """A job and how far its sinks are: what a list shows."""
 
     job: Job
     deliveries: tuple[Delivery, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeRow:
+class ChargeRow(Struct, frozen=True, kw_only=True):
     """One line of the ledger."""
 
     id: int
@@ -730,8 +708,7 @@ class ChargeRow:
     settled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDetail:
+class JobDetail(Struct, frozen=True, kw_only=True):
     """Everything known about one job."""
 
     row: JobRow
@@ -741,8 +718,7 @@ class JobDetail:
     events: tuple[LogLine, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
+class Spending(Struct, frozen=True, kw_only=True):
     """Money since an instant."""
 
     jobs: int
@@ -753,8 +729,7 @@ class Spending:
     """How many charges have no price."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
+class Instance(Struct, frozen=True, kw_only=True):
     """A FocusFlow that works on this database."""
 
     token: str
@@ -764,8 +739,7 @@ class Instance:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
+class Stats(Struct, frozen=True, kw_only=True):
     """The numbers on the front page."""
 
     counts: Mapping[Status, int]
@@ -860,8 +834,7 @@ class Calls(Protocol):
 # --------------------------------------------------------------------------------------------------- store: the money
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetWindow:
+class BudgetWindow(Struct, frozen=True, kw_only=True):
     """One budget in force: what it allows in its present day, week or month, and how much of that is gone."""
 
     period: Period
@@ -875,8 +848,7 @@ class BudgetWindow:
     reserved_micros: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class Backlog(Struct, frozen=True, kw_only=True):
     """What waits to be done, and what it would cost."""
 
     calls: int
@@ -886,8 +858,7 @@ class Backlog:
     """Calls among them whose price is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purse:
+class Purse(Struct, frozen=True, kw_only=True):
     """Everything about money that the front page shows."""
 
     windows: tuple[BudgetWindow, ...]
@@ -907,8 +878,7 @@ class Purse:
     """What twins, skips and re-used paid work did not cost this month, by their estimates."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPrice:
+class RunPrice(Struct, frozen=True, kw_only=True):
     """What doing jobs (again) would cost."""
 
     micros: int
@@ -1002,8 +972,7 @@ class PlanBy(StrEnum):
     DIRECTION = "direction"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """Calls of one group that wait, or were left out for one reason, and what they would cost."""
 
     group: str
@@ -1021,8 +990,7 @@ class Planned:
     """Calls without a price; then *micros* is not the whole."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Startable:
+class Startable(Struct, frozen=True, kw_only=True):
     """A call that a person may start: one that waits, or that the rules left out."""
 
     job_id: JobId
@@ -1069,8 +1037,7 @@ class CostsBy(StrEnum):
     JOB = "job"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
+class Costs(Struct, frozen=True, kw_only=True):
     """What one group of charges came to. Every charge is in one group, so groups add up to the whole."""
 
     group: str
@@ -1099,8 +1066,7 @@ class Saving(StrEnum):
     SUMMARY = "summary"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class Saved(Struct, frozen=True, kw_only=True):
     """What was not spent for one reason, by estimates, or by what re-used work had cost."""
 
     why: Saving
@@ -1110,8 +1076,7 @@ class Saved:
     """Of these *times*, those whose price is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerLine:
+class LedgerLine(Struct, frozen=True, kw_only=True):
     """One charge, and whose call it was for."""
 
     charge: ChargeRow
@@ -1143,8 +1108,7 @@ class Accounts(Protocol):
 # ---------------------------------------------------------------------------------------------------- store: the texts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryVersion:
+class SummaryVersion(Struct, frozen=True, kw_only=True):
     """One summary that was made of a call."""
 
     version: int

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from importlib import import_module
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct
 
 from focusflow.config import Settings, local_zone_name, missing_for_work, price_table
 from focusflow.errors import ConfigError, FocusFlowError
@@ -73,8 +73,7 @@ async def opened_store(settings: Settings, bus: Bus | None = None, *, to_read: b
         yield store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class Services(Struct, frozen=True, kw_only=True):
     """The providers, open and ready."""
 
     source: "Source"
@@ -83,8 +82,7 @@ class Services:
     sinks: "Sequence[Sink]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Works:
+class Works(Struct, frozen=True, kw_only=True):
     """A FocusFlow that can process calls."""
 
     settings: Settings
@@ -328,8 +326,7 @@ async def rules_of(settings: Settings, store: "Store", clock: "Clock") -> "Rules
     )
 
 
-@dataclass(frozen=True)
-class Pricing:
+class Pricing(Struct, frozen=True, dict=True):
     """What things cost, by the tables and the user's own prices."""
 
     settings: Settings

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.domain.jobs import JobId, Step

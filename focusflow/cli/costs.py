@@ -3,10 +3,11 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from focusflow.cli import output
 from focusflow.cli.days import day_start
@@ -27,8 +28,7 @@ _WORDS: Mapping[Saving, str] = MappingProxyType(
 _UNNAMED: Mapping[CostsBy, str] = MappingProxyType({CostsBy.MODEL: "(not yet known)", CostsBy.CONTACT: "(unknown)"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     """The sums of the ledger, and what was not spent."""
 
     by: CostsBy

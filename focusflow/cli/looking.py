@@ -5,10 +5,11 @@ import io
 import json
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec.structs import replace
 
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say

@@ -1,10 +1,12 @@
 """What would the whole backlog cost, and which part of it shall be paid for?"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from focusflow.cli import output
 from focusflow.cli.agreement import agreed
@@ -34,8 +36,7 @@ _OTHERS: Mapping[SkippedBy, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sum:
+class Sum(Struct, frozen=True, kw_only=True):
     """Calls together."""
 
     calls: int = 0
@@ -73,8 +74,7 @@ def sum_of(planned: Iterable[Planned]) -> Sum:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """The backlog, priced."""
 
     by: PlanBy
@@ -243,8 +243,7 @@ def sum_json(found: Sum) -> output.Json:
 # ------------------------------------------------------------------------------------------------------------- starting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """Which part of the backlog to start."""
 
     micros: int
@@ -255,8 +254,7 @@ class Wish:
     before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What a wish comes to."""
 
     calls: Sequence[Startable]

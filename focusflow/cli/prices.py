@@ -1,10 +1,11 @@
 """Which prices does FocusFlow reckon with, where are they from, how old are they, and what has none?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from focusflow.cli import output
 from focusflow.cli.plan import unpriced_names
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from focusflow.wiring import Pricing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceList:
+class PriceList(Struct, frozen=True, kw_only=True):
     """The prices in use."""
 
     audio: Sequence[AudioRate]

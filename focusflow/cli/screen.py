@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import structlog
 from anyio.abc import TaskStatus
+from msgspec import Struct
 
 from focusflow.cli.desk import LateDesk
 from focusflow.cli.engine import HostedEngine
@@ -68,8 +69,7 @@ def _what_to_set_up(missing: list[str]) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
+class Purpose(Struct, frozen=True, kw_only=True):
     """What the screen is opened for."""
 
     monitor: bool = False

@@ -1,11 +1,12 @@
 """How much may be spent in a day, a week, a month and on one call, and which calls does that leave room for?"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from focusflow.domain.jobs import JobId
 from focusflow.domain.money import format_usd, micros_from_usd
@@ -58,8 +59,7 @@ def last_days(count: int, now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]
 # --------------------------------------------------------------------------------------------------------- as configured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     """The present day, week or month, and what the configuration allows in it."""
 
     period: Period
@@ -70,8 +70,7 @@ class Window:
     """None: no limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What the configuration allows at one instant."""
 
     windows: tuple[Window, ...] = ()
@@ -81,8 +80,7 @@ class Limits:
     """In which people read an instant."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budgets:
+class Budgets(Struct, frozen=True, kw_only=True):
     """What is configured. None: no limit."""
 
     zone: ZoneInfo
@@ -123,8 +121,7 @@ class OverrideKind(StrEnum):
     """Nothing that costs money is begun."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """A recorded exception from the budgets. It ends by itself at *until*, or when it is undone."""
 
     id: int
@@ -175,8 +172,7 @@ def checked_until(until: datetime, now: datetime) -> datetime:
 # -------------------------------------------------------------------------------------------------------------- in force
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class Spent(Struct, frozen=True, kw_only=True):
     """What is gone of a window."""
 
     settled_micros: int = 0
@@ -189,8 +185,7 @@ class Spent:
         return self.settled_micros + self.reserved_micros
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """A window with every exception in force, and what is gone of it."""
 
     window: Window
@@ -200,16 +195,14 @@ class Standing:
     spent: Spent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why a call is not begun, in one sentence, and when that changes by itself."""
 
     reason: str
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class InForce(Struct, frozen=True, kw_only=True):
     """All that decides whether a call may be begun now."""
 
     standings: tuple[Standing, ...]
@@ -316,8 +309,7 @@ def _standing(window: Window, overrides: Sequence[Override], spent: Mapping[Peri
 # --------------------------------------------------------------------------------------------------------------- choosing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """A due call as a claim sees it."""
 
     job_id: JobId
@@ -333,8 +325,7 @@ class Candidate:
     """It waited for a budget before, and its log says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What a claim takes and what it leaves."""
 
     taken: tuple[JobId, ...]

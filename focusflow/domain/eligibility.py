@@ -14,9 +14,10 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import Direction
 from focusflow.domain.routing import LENGTH, TOLD_BY_SIDECAR, CallFacts, RoutingRule, route
@@ -26,8 +27,7 @@ _LOGIC = 2
 _WITHOUT_DIRECTION = frozenset({"mic"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """The user's rules. They are for calls nobody asked for; a person's own request passes them."""
 
     enabled: bool = True

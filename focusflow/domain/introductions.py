@@ -7,8 +7,9 @@ worthless for that voice. Whoever is not certain stays nameless: a wrong name in
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 _FIRST_TURNS = 5
 """People say who they are at the start; later, names are mostly other people's."""
@@ -42,8 +43,7 @@ _TITLES = frozenset([*_TITLE.split("|"), "miss", "sir", "herr", "frau", "señor"
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
+class _Heard(Struct, frozen=True, kw_only=True):
     """What the start of a call says of one voice."""
 
     is_one_of: frozenset[str]

@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
+
+from msgspec import Struct, field
 
 from focusflow.domain.money import Estimate
 
@@ -71,8 +72,7 @@ class Mover(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
+class Transition(Struct, frozen=True, kw_only=True):
     """One legal move."""
 
     before: Status
@@ -177,8 +177,7 @@ class DurationSource(StrEnum):
     TRANSCRIPT = "transcript"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """A job's row, without its big texts. Instants are aware and UTC, durations seconds, money micro-dollars."""
 
     id: JobId
@@ -256,16 +255,14 @@ class Job:
     """A rule says that no budget holds it back; what it costs is counted all the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """A job that is ours until its lease runs out. The token is the fence: every write names it."""
 
     job: Job
     token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One try at one step."""
 
     id: int
@@ -278,8 +275,7 @@ class Attempt:
     cost_micros: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
+class LogLine(Struct, frozen=True, kw_only=True):
     """One line of a job's own log."""
 
     id: int

@@ -7,10 +7,11 @@ sum of prices is never below the bill by rounding. What has no price is None, "u
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Protocol
+
+from msgspec import Struct, field
 
 MICROS = 1_000_000
 """Micro-dollars in a dollar."""
@@ -18,8 +19,7 @@ MICROS = 1_000_000
 _MS_PER_HOUR = 3_600_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioRate:
+class AudioRate(Struct, frozen=True, kw_only=True):
     """The price of one hour of audio, for a model or for something added to one."""
 
     name: str
@@ -88,8 +88,7 @@ class Tokens(Protocol):
     def cache_write_tokens(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenCount:
+class TokenCount(Struct, frozen=True, kw_only=True):
     """Tokens of a call that has not been made yet."""
 
     input_tokens: int
@@ -98,8 +97,7 @@ class TokenCount:
     cache_write_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRates:
+class TokenRates(Struct, frozen=True, kw_only=True):
     """The user's own prices for a model, in micro-dollars per million tokens; cached input costs as input unless said."""
 
     input_micros: int
@@ -107,8 +105,7 @@ class TokenRates:
     cached_micros: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPricing:
+class ModelPricing(Struct, frozen=True, kw_only=True):
     """Where a model's prices come from."""
 
     provider: str | None = "openai"
@@ -236,8 +233,7 @@ def expected_tokens(seconds: float) -> TokenCount:
     return TokenCount(input_tokens=_FIXED_INPUT_TOKENS + talk, output_tokens=_OUTPUT_TOKENS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(Struct, frozen=True, kw_only=True):
     """What a call is expected to cost, step by step; None: that step has no price."""
 
     transcribe_micros: int | None = None

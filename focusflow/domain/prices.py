@@ -2,9 +2,10 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct
 
 from focusflow.domain.money import (
     AudioRate,
@@ -83,8 +84,7 @@ def is_old(as_of: date | None, today: date) -> bool:
     return as_of is not None and today - as_of > OLD_AFTER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRates:
+class ModelRates(Struct, frozen=True, kw_only=True):
     """What a language model costs, in micro-dollars per million tokens; None: unpriced."""
 
     input_micros: int | None
@@ -120,8 +120,7 @@ def model_rates(model: str, *, pricing: ModelPricing, at: datetime, service_tier
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthRates:
+class LengthRates(Struct, frozen=True, kw_only=True):
     """What a call costs by its length alone, in numbers that a database can reckon with; None: unpriced.
 
     Exact up to the length at which a model's prices double, which is longer than any transcriber takes.

@@ -11,10 +11,11 @@ processing nor the age limits, so that no rule can pay for a folder of old recor
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import Direction, Job
 
@@ -28,8 +29,7 @@ TOLD_BY_SIDECAR = frozenset({NUMBER, DIRECTION, LENGTH})
 """What may still become known while a sidecar is awaited."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class Conditions(Struct, frozen=True, kw_only=True):
     """When a rule is for a call. None: whatever it is."""
 
     directions: frozenset[Direction] | None = None
@@ -49,8 +49,7 @@ class Conditions:
     """From the first on, before the second; over midnight where the second is earlier. 00:00 as the second ends the day."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consequences:
+class Consequences(Struct, frozen=True, kw_only=True):
     """What follows for a call."""
 
     skip: str | None = None
@@ -65,16 +64,14 @@ class Consequences:
     """Counted, but never held back by a budget."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutingRule:
+class RoutingRule(Struct, frozen=True, kw_only=True):
     """One of the user's rules."""
 
     when: Conditions
     then: Consequences
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True, kw_only=True):
     """What is known of a call."""
 
     direction: Direction | None = None
@@ -88,8 +85,7 @@ class CallFacts:
     """Which of `TOLD_BY_SIDECAR` may still become known, where they are None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """What the rules say of one call."""
 
     rule: int | None = None

@@ -3,10 +3,11 @@
 import difflib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import time
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import Direction
 from focusflow.domain.routing import DAYS, MIDNIGHT, Conditions, Consequences, RoutingRule, bare_number
@@ -27,8 +28,7 @@ class _Wrong(Exception):
     """A value that cannot be used; says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRules:
+class ReadRules(Struct, frozen=True, kw_only=True):
     """The rules that could be read, and a sentence for each thing that could not."""
 
     rules: tuple[RoutingRule, ...]
@@ -116,7 +116,7 @@ class _RuleReader:
         if not then:
             self.complain(f"then says nothing: expected at least one of {', '.join(THEN_KEYS)}")
         if consequences.skip is not None:
-            others = [field.name for field in fields(Consequences) if field.name != "skip" and then.get(field.name)]
+            others = [name for name in Consequences.__struct_fields__ if name != "skip" and then.get(name)]
             if others:
                 self.complain(f"then.skip leaves the call out, so {' and '.join(others)} would have no effect")
         return consequences

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from focusflow.domain.recordings.details import tidy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
+class Utterance(Struct, frozen=True, kw_only=True):
     """One turn of one speaker; times are milliseconds from the start of the recording."""
 
     speaker: str | None
@@ -19,8 +20,7 @@ class Utterance:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transcript:
+class Transcript(Struct, frozen=True, kw_only=True):
     """A finished transcript, free of its vendor's words."""
 
     text: str
@@ -91,8 +91,7 @@ def named_speakers(transcript: Transcript, owner: str | None, contact: str | Non
     return replace(transcript, speakers=certain_names(turns, owner=owner, contact=contact))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeakerShare:
+class SpeakerShare(Struct, frozen=True, kw_only=True):
     """One voice of a call, so that a person can tell whose it is."""
 
     label: str

@@ -1,8 +1,9 @@
 """What does a job need to be done? The providers, the store and the limits, in one value."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import Job, JobId, Step
@@ -14,8 +15,7 @@ from focusflow.pipeline.workspace import Workspace
 from focusflow.ports import Clock, Completion, JobRecord, Settlement, Sink, Source, Summarizer, Transcriber
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepLimits:
+class StepLimits(Struct, frozen=True, kw_only=True):
     """How long each step may take, and how patiently the vendors are asked. Seconds."""
 
     download: float
@@ -27,8 +27,7 @@ class StepLimits:
     """An upload older than this is made anew: AssemblyAI begins to delete uploads after 24 hours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """When a failed step is tried again by itself."""
 
     max_retries: int
@@ -36,8 +35,7 @@ class RetryPolicy:
     """Seconds until the n-th retry, n from 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(Struct, frozen=True, kw_only=True):
     """Everything one job touches on its way."""
 
     store: JobRecord

@@ -1,11 +1,11 @@
 """How does a finished call reach every sink once, without a sink's trouble keeping it from being finished?"""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import structlog
+from msgspec.structs import replace
 
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.transcript import Transcript
@@ -116,7 +116,7 @@ class _Courier:
         return self.delivery
 
     async def _save(self, changes: Mapping[str, object], *, release: bool) -> None:
-        self.delivery = replace(self.delivery, **changes)  # type: ignore[arg-type]  # replace() checks the names
+        self.delivery = replace(self.delivery, **changes)
         now = self.chain.clock.now()
         await self.chain.store.save_delivery(self.job.id, self.delivery, now=now, release=release)
 

@@ -1,9 +1,10 @@
 """Which words instruct the model? Read from files anew at each use, so that an edit works at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from msgspec import Struct
 
 from focusflow.domain.prompts import fill
 from focusflow.errors import Permanent
@@ -13,8 +14,7 @@ TITLE = "title_generator.md"
 MERGE = "merge_summaries.md"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(Struct, frozen=True, kw_only=True):
     """A prompt as it was read just now."""
 
     path: Path
@@ -30,8 +30,7 @@ class Prompt:
             raise Permanent(f"{exc} It is {self.path}.") from exc
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptFiles:
+class PromptFiles(Struct, frozen=True, kw_only=True):
     """Paths of the user's own prompts; None: the one that ships."""
 
     summary: Path | None = None

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
 import anyio
+from msgspec.structs import replace
 
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.prompts import prompt_hash

@@ -4,13 +4,13 @@ The order of commits is the promise: upload, commit its reference and the intent
 ready, commit the raw answer, understand it. Whatever breaks in between, the next run looks before it pays.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import anyio
 import structlog
+from msgspec.structs import replace
 
 from focusflow.domain.budgets import Limits
 from focusflow.domain.jobs import DurationSource, Outcome, SkippedBy, Step

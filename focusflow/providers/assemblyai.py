@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import anyio
 import anyio.to_thread
+from msgspec import Struct
 
 from focusflow import __version__
 from focusflow.domain.transcript import Transcript
@@ -44,8 +44,7 @@ ADDRESS: Final = re.compile(r"https?://\S+")
 """Addresses of uploads give access to the audio, so no sentence repeats them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
+class Deadlines(Struct, frozen=True, kw_only=True):
     """How long anything may take, in seconds."""
 
     connect: float = 10.0

@@ -5,10 +5,11 @@ The SDK's own types drop what they don't know when asking, and refuse what they 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
 
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.errors import ConfigError, Permanent
@@ -46,8 +47,7 @@ ADDON_FLAGS: Final = (
 """Fields of a finished transcript that say, when true or filled, that something beyond the words was used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptionOptions:
+class TranscriptionOptions(Struct, frozen=True, kw_only=True):
     """What to ask of the transcriber; only what is set is sent."""
 
     speech_models: Sequence[str] = ("universal-3-5-pro", "universal-2")

@@ -1,7 +1,6 @@
 """Where are the recordings in a local folder? For recorders that sync to this machine, and for trying things out."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, TypeVar
 
 import anyio
 import structlog
+from msgspec import Struct
 
 from focusflow.errors import Permanent, SourceError, StepError, Transient
 from focusflow.ports import Clock, Downloaded, SourceFile, SourcePage
@@ -194,8 +194,7 @@ class FolderSource:
         return await anyio.to_thread.run_sync(function, limiter=self._limiter)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _News:
+class _News(Struct, frozen=True, kw_only=True):
     """How the folder differs from what was reported."""
 
     blocks: list[str]

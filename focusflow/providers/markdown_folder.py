@@ -11,13 +11,13 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
+from msgspec import Struct
 
 from focusflow.errors import Held, HoldKind, PageGone, StepError, Transient
 from focusflow.ports import Page, PageRef
@@ -132,8 +132,7 @@ class MarkdownFolderSink:
         return await anyio.to_thread.run_sync(sorted_out)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Notes:
+class _Notes(Struct, frozen=True, kw_only=True):
     """The sink's memo: what a file may contain and still be ours."""
 
     place: str

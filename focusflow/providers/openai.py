@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+from msgspec import Struct
 
 from focusflow import __version__
 from focusflow.errors import ConfigError, StepError, Transient, UnfinishedAnswer
@@ -38,8 +39,7 @@ LONGEST_OUTPUT: Final = 128_000
 """What current models may answer with; it takes room in the context."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDeadlines:
+class AnswerDeadlines(Struct, frozen=True, kw_only=True):
     """How long anything may take, in seconds."""
 
     connect: float = 5.0

@@ -1,8 +1,9 @@
 """What does a refusal of OpenAI, or of a server that speaks like it, mean for the caller? Decided by status and code."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from focusflow.errors import Held, HoldKind, Permanent, StepError, TooLong, Transient
 from focusflow.providers.http_errors import sentence
@@ -17,8 +18,7 @@ TOO_LONG_WORDS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class Complaint(Struct, frozen=True, kw_only=True):
     """What a server said was wrong, before (with a status) or within (without one) its answer."""
 
     status: int | None

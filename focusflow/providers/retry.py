@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import stamina
+from msgspec import Struct
 
 from focusflow.errors import Ambiguous, Held, HoldKind, Transient, UnfinishedAnswer
 from focusflow.ports import Clock
@@ -14,8 +14,7 @@ from focusflow.providers.health import SLOW_SECONDS, Health
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How patient an adapter is before it hands the trouble to the job. Everything in seconds."""
 
     attempts: int = 4

@@ -4,9 +4,12 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+import msgspec
+from msgspec import Struct
 
 TRANSPORT_KINDS: Final = frozenset(
     {"status", "reset_before", "reset_after", "truncate", "stall", "dribble", "bad_json", "html", "eof"}
@@ -14,8 +17,7 @@ TRANSPORT_KINDS: Final = frozenset(
 """Faults any service can have. Every other kind is a named one, which only its service knows how to act out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that goes wrong with the requests it matches.
 
     - `status`: the service refuses with `status` in its own words; the handler does not run.
@@ -114,11 +116,7 @@ class FaultPlan:
 
     def to_json(self) -> str:
         """The plan as a file's text: only what differs from the defaults, counters not included."""
-        defaults = {field.name: field.default for field in fields(Fault)}
-        faults = [
-            {name: value for name, value in asdict(fault).items() if value != defaults[name]} for fault in self.faults
-        ]
-        return json.dumps({"seed": self.seed, "faults": faults}, indent=2)
+        return json.dumps({"seed": self.seed, "faults": msgspec.to_builtins(self.faults)}, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -157,7 +155,7 @@ class FaultPlan:
 
 def _parsed(document: object) -> Fault:
     if isinstance(document, dict) and {"service", "kind"} <= document.keys():
-        names = {field.name for field in fields(Fault)}
+        names = set(Fault.__struct_fields__)
         if unknown := document.keys() - names:
             raise ValueError(f"a fault has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(names))}")
         return Fault(**document)

@@ -4,10 +4,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from focusflow.sandbox import audio
 from focusflow.sandbox.scripts import SCRIPTS
@@ -17,8 +18,7 @@ _HONEST_BYTES_PER_SECOND: Final = 4000
 """What a phone really records. A recording nobody wrote a script for has to be honest about its length."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(Struct, frozen=True, kw_only=True):
     """One audio file as the phone wrote it, and the sidecar beside it."""
 
     file_name: str
@@ -48,8 +48,7 @@ class Recording:
         return None if self.sidecar is None else json.dumps(self.sidecar, separators=(",", ":")).encode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
+class _Call(Struct, frozen=True, kw_only=True):
     """One line of the phone's diary."""
 
     days_ago: int

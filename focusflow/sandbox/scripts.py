@@ -1,9 +1,10 @@
 """What is said in the sandbox's phone calls? A dozen conversations, each with its times, title and summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
+
+from msgspec import Struct
 
 from focusflow.sandbox.retro import weave
 from focusflow.sandbox.screenplay import Line, TimedLine, read_lines, read_screenplay, spoken, with_times
@@ -29,8 +30,7 @@ KEYS: Final = (
 SHORTEST_SPOKEN_SECONDS: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(Struct, frozen=True, kw_only=True):
     """One conversation: what a perfect transcriber would hear and a good assistant would write about it."""
 
     key: str

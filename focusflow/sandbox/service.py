@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from aiohttp import web
+from msgspec import Struct
 
 UnixClock = Callable[[], float]
 """Returns UTC seconds since 1970. Injected, so that a test decides when a transcription is done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BillLine:
+class BillLine(Struct, frozen=True, kw_only=True):
     """One thing the service would have charged for; the sandbox's bill is the truth a ledger is compared with."""
 
     service: str

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import WORKING, JobId, Status
 from focusflow.ports import JobFilter, JobRow, Order
@@ -112,8 +113,7 @@ def _shelves(filter: JobFilter) -> sql.Shelves:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
+class _Search(Struct, frozen=True, kw_only=True):
     """What a person typed, as the database is asked for it."""
 
     words: sql.Words

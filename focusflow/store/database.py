@@ -6,10 +6,11 @@ no cancellation can leave a connection inside a transaction.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import JobId
 from focusflow.store.rows import milliseconds
@@ -25,8 +26,7 @@ NOTHING = "[]"
 """An empty JSON array. A statement whose parameter turns out to be this has nothing to work on: it is not run, and returns nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Struct, frozen=True):
     """Stands for what an earlier statement of the same transaction returned: its first column, as a JSON array.
 
     Where that returned nothing, the statement is not run.
@@ -35,8 +35,7 @@ class Picked:
     statement: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Computed:
+class Computed(Struct, frozen=True):
     """Stands for what a pure function makes of all that was returned so far. It is called inside the transaction, perhaps again.
 
     Where that is `NOTHING`, the statement is not run.
@@ -48,8 +47,7 @@ class Computed:
 Parameter = Value | datetime | Picked | Computed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """One piece of SQL with all it needs to run."""
 
     sql: str
@@ -60,8 +58,7 @@ class Statement:
     """When set and nothing is returned, the transaction is rolled back and `LostClaim` raised for this job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A named, hand-written SQL text with `:name` parameters that both engines understand."""
 
     sql: str
@@ -122,8 +119,7 @@ def _filled(value: Picked | Computed, results: Sequence[Sequence[Row]]) -> Value
     return value.function(results)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSearch:
+class TextSearch(Struct, frozen=True, kw_only=True):
     """The one place where the engines' SQL differs: the search of names and of texts."""
 
     in_names: str

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
 
 from focusflow.domain.budgets import Limits, Refusal
 from focusflow.domain.jobs import STATUS_DURING, Claim, DurationSource, Job, JobId, Outcome, SkippedBy, Status, Step
@@ -48,8 +49,7 @@ _OVERRIDES, _SPENT, _RESERVED = range(2, 5)
 """Where the statements stand by which `measured_file` decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Move:
+class _Move(Struct, frozen=True, kw_only=True):
     """A job's way from one status to the next: what must still hold, what follows from it, and the line that tells of it."""
 
     first: Sequence[Statement] = ()

@@ -5,11 +5,11 @@ in how counters are kept and in full text.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
+class Migration(Struct, frozen=True, kw_only=True):
     """The step from one version of the schema to the next."""
 
     version: int

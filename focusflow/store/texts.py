@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import JobId
 from focusflow.domain.transcript import Transcript, renamed, renamed_text
@@ -91,8 +92,7 @@ class TextsPart(Stored):
         return bool(results[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Texts:
+class _Texts(Struct, frozen=True, kw_only=True):
     """What was read of a call, to be changed."""
 
     transcript: Transcript

@@ -1,12 +1,13 @@
 """Which recordings are there, what do their names and sidecars say, and which of them are for us?"""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import anyio
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from focusflow.domain.eligibility import Rules, fingerprint, owner_allowed, refusal
 from focusflow.domain.jobs import DurationSource, Job, JobId, SkippedBy, Status
@@ -31,8 +32,7 @@ MEASURE_BATCH = 200
 JUDGE_BATCH = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Intake(Struct, frozen=True, kw_only=True):
     """How arriving files are read and judged."""
 
     rules: Rules

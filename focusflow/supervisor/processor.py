@@ -1,13 +1,13 @@
 """Which jobs are started now, and how many run at once?"""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
+from msgspec import Struct, field
 
 from focusflow.domain.budgets import Budgets
 from focusflow.domain.jobs import Claim, JobId
@@ -18,8 +18,7 @@ from focusflow.supervisor.schedule import day_start
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
+class Throttle(Struct, frozen=True, kw_only=True):
     """How much is processed, as configured."""
 
     concurrency: int
@@ -32,8 +31,7 @@ class Throttle:
     lease: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Running:
+class _Running(Struct, frozen=True, kw_only=True):
     """A claim that is worked on, and what stops the work."""
 
     claim: Claim

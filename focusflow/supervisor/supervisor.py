@@ -1,13 +1,13 @@
 """Who runs the loops, wakes them, and brings everything to rest?"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup, TaskStatus
+from msgspec import Struct
 
 from focusflow.domain.jobs import Job, Status
 from focusflow.errors import FocusFlowError, StoreBusy
@@ -32,8 +32,7 @@ IDLE_LOOK_SECONDS = 1.0
 """Idleness is looked for at every event, and this often without one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """When the loops take their turns, as configured."""
 
     discovery_cron: str

@@ -4,10 +4,10 @@ One registry: the keys, the footer, the help, the palette and the names of the c
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
+from msgspec import Struct, field
 from textual.binding import Binding
 
 from focusflow.domain.jobs import WORKING, Job, Status
@@ -27,8 +27,7 @@ class Group(StrEnum):
     DETAIL = "In the panes of a call"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """What the keys are meant for at this moment."""
 
     job: Job | None = None
@@ -63,8 +62,7 @@ def _status(*statuses: Status) -> Condition:
     return lambda context: context.marked > 0 or (context.job is not None and context.job.status in statuses)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Struct, frozen=True, kw_only=True):
     """One thing a person can do."""
 
     id: str
@@ -206,8 +204,7 @@ def word_for(action: Action, context: Context) -> str:
 # --------------------------------------------------------------------------------------------------------------- keys
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keymap:
+class Keymap(Struct, frozen=True, kw_only=True):
     """Which keys do what, with the user's wishes in it where they are possible."""
 
     keys: Mapping[str, tuple[str, ...]]

@@ -1,12 +1,12 @@
 """What is the screen made of, who keeps it up to date, and what does each key start?"""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import anyio
 import structlog
+from msgspec.structs import replace
 from textual import events as terminal
 from textual import on
 from textual.app import ComposeResult

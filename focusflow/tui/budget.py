@@ -1,11 +1,11 @@
 """How does a person change what may be spent, and what will it change?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
+from msgspec import Struct
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -57,8 +57,7 @@ _LEFT: Mapping[Period, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """What was chosen."""
 
     choice: Choice
@@ -66,8 +65,7 @@ class Wish:
     override: Override | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """What the choice is about."""
 
     purse: Purse

@@ -1,9 +1,10 @@
 """Which columns does the list of calls show at a width, and what stands in each?"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import WORKING, Job, JobId, Status, Step
 from focusflow.events import JobProgress
@@ -18,8 +19,7 @@ Piece = tuple[str, str]
 """A text and the name of its style: `plain`, `dim`, `done`, `running`, `failed`, `waiting`, `title`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """What a row's cells depend on beside the row."""
 
     now: datetime
@@ -28,8 +28,7 @@ class Look:
     progress: Mapping[JobId, JobProgress]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """One column."""
 
     title: str
@@ -47,8 +46,7 @@ class Column:
     """What sorts by it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A column with the width it got."""
 
     column: Column

@@ -1,8 +1,9 @@
 """What does each key start? One method an action, named as in the registry."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from focusflow.domain.jobs import JobId, Status, Step
 from focusflow.ports import JobFilter, Order, Override

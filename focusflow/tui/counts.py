@@ -1,8 +1,8 @@
 """How many calls are in each state, and which of them does the list show?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -13,8 +13,7 @@ from focusflow.tui import words
 from focusflow.tui.band import Band, Part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True):
     """One number, and the calls it counts."""
 
     key: str

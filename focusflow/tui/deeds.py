@@ -5,10 +5,10 @@ No widget is touched here: a deed asks the desk, and returns what people are to 
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import anyio
+from msgspec import Struct
 
 from focusflow.domain.budgets import Period, bounds
 from focusflow.domain.jobs import JobId, Status, Step
@@ -28,8 +28,7 @@ OLDER_READ = 500
 _OLDER = "only new calls are processed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Older:
+class Older(Struct, frozen=True, kw_only=True):
     """Calls that were there before the first start."""
 
     job_ids: tuple[JobId, ...]

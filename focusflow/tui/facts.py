@@ -1,19 +1,19 @@
 """What is the screen told once, at its start, and what may it ask of the supervisor beside it?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from focusflow.domain.budgets import Budgets
 from focusflow.ports import Clock
 from focusflow.tui.actions import key_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What does not change while the screen is open."""
 
     version: str
@@ -61,8 +61,7 @@ class Facts:
 READ_ONLY = "This database can only be read: nothing can be asked for here."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class Role(Struct, frozen=True, kw_only=True):
     """What this screen is beside others on the same database; it may change while it is open."""
 
     engine: "Engine | None" = None

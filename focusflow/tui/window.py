@@ -4,7 +4,8 @@ A window of rows over a list that may have a million: read in pages by key, in b
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from focusflow.domain.jobs import JobId
 from focusflow.ports import Calls, JobFilter, JobRow, Order
@@ -15,8 +16,7 @@ MOST = 480
 """Rows held; beyond it the end that is further away is dropped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """Which calls are listed, and in which order."""
 
     filter: JobFilter = field(default_factory=JobFilter)

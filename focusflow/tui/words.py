@@ -1,11 +1,11 @@
 """How are times, lengths, money and states said on a screen of any width?"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from focusflow.domain.jobs import WORKING, Direction, Job, Status, Step
@@ -29,8 +29,7 @@ DIRECTION_WORDS: Mapping[Direction, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Symbols:
+class Symbols(Struct, frozen=True, kw_only=True):
     """The few signs that the screen draws, each with a word beside it where there is room."""
 
     done: str = "●"

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import anyio.lowlevel
 import genai_prices  # noqa: F401  # who opens the services has it imported, off the loop
 import pytest
 import structlog.testing
+from msgspec.structs import replace
 
 from focusflow.config import load
 from focusflow.domain.budgets import Limits

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
+from msgspec.structs import replace
 
 from focusflow.errors import Ambiguous, ConfigError, Held, HoldKind, Permanent, StepError, Transient
 from focusflow.ports import AudioUsage, TranscriptFailed, TranscriptPending, TranscriptReady

@@ -4,7 +4,7 @@ import errno
 import os
 import resource
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from focusflow.domain.jobs import Direction
 from focusflow.domain.transcript import Transcript, Utterance

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from focusflow.domain.jobs import JobId, Outcome, Status, Step
 from focusflow.errors import HoldKind, LostClaim

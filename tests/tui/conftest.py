@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import anyio.lowlevel
 import pytest
+from msgspec.structs import fields, replace
 from textual.pilot import Pilot
 
 from focusflow.domain.budgets import Budgets, Period, bounds
@@ -78,9 +79,7 @@ class StillClock:
 
 # -------------------------------------------------------------------------------------------------------------- calls
 
-_EMPTY: Mapping[str, Any] = {
-    entry.name: None for entry in fields(Job) if entry.default is MISSING and entry.default_factory is MISSING
-}
+_EMPTY: Mapping[str, Any] = {entry.name: None for entry in fields(Job) if entry.required}
 
 
 def make_call(number: int, **facts: Any) -> Job:

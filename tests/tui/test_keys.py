@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from focusflow.domain.budgets import Period

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import Direction
 
@@ -13,8 +14,7 @@ _INSIDE_WORDS = "\u200c\u200d"
 """The zero-width (non-)joiner: invisible, yet part of Persian words and of family emoji."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallDetails:
+class CallDetails(Struct, frozen=True, kw_only=True):
     """What a file name tells; None is what it does not tell."""
 
     recorder: str

@@ -8,8 +8,9 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import Direction
 from focusflow.domain.recordings.details import looks_like_number, tidy
@@ -25,8 +26,7 @@ _DIRECTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sidecar:
+class Sidecar(Struct, frozen=True, kw_only=True):
     """What is certain in a sidecar."""
 
     duration_seconds: float | None = None

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self
 
+from msgspec import Struct
+
 from focusflow.providers.drive.refusals import expired
 
 VERSION = 1
@@ -14,8 +16,7 @@ FOLDERS_PER_QUERY = 20
 """As many ids as fit into a plain GET: a longer address would be sent as a POST."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """Folders to be listed with one query."""
 
     folders: tuple[str, ...]

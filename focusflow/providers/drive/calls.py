@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+from msgspec import Struct
 
 from focusflow.providers.drive import entries
 from focusflow.providers.drive.refusals import DriveRefused, Trouble, Wording
@@ -27,8 +27,7 @@ CHANGE_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """What a file or folder id stands for."""
 
     id: str

@@ -1,9 +1,10 @@
 """What do Drive's answers say? Files, folders and changes, read from its JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from focusflow.ports import SourceFile
 from focusflow.providers.drive.refusals import DriveRefused, Trouble
@@ -17,8 +18,7 @@ FILE_FIELDS = "id,name,mimeType,parents,trashed,size,md5Checksum,createdTime,mod
 FILE_FIELDS += ",owners(emailAddress)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A file or folder as Drive lists it."""
 
     id: str
@@ -29,16 +29,14 @@ class Entry:
     """None for folders, shortcuts and Google's own documents."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """One page of a folder's content."""
 
     entries: tuple[Entry, ...]
     next_page: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """The latest state of something that changed."""
 
     id: str
@@ -51,8 +49,7 @@ class Change:
         return self.entry is not None and self.entry.is_folder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class Changed(Struct, frozen=True, kw_only=True):
     """One page of the feed of changes."""
 
     changes: tuple[Change, ...]

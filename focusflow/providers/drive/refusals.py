@@ -1,9 +1,10 @@
 """What does Drive mean when it refuses, and what should a person or the program do about it?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from focusflow.errors import CursorExpired, Held, HoldKind, Permanent, SourceError, StepError, Transient
 from focusflow.providers.http_errors import retry_after, said, sentence
@@ -112,8 +113,7 @@ class NotUnderstood(PlaceUnknown):
     """Drive refused the request itself: where there is a page token in it, that is too old, or another account's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
+class Wording(Struct, frozen=True, kw_only=True):
     """What a refusal is called before a person: it knows whose key and which folder this is about."""
 
     account: str | None

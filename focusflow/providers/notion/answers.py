@@ -1,7 +1,8 @@
 """What do Notion's answers say, read tolerantly into values of ours?"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from focusflow.errors import Transient
 
@@ -12,8 +13,7 @@ class Unreadable(Transient):
     """Notion answered with JSON that is not what it documents."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenPage:
+class SeenPage(Struct, frozen=True, kw_only=True):
     """A page as it is now."""
 
     id: str
@@ -24,8 +24,7 @@ class SeenPage:
     """By name; each is Notion's own object."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenBlock:
+class SeenBlock(Struct, frozen=True, kw_only=True):
     """A block as it is now, without what is below it."""
 
     id: str

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from focusflow.providers.notion.text import clean, split_text
 
@@ -26,8 +28,7 @@ _SPAN_OVERHEAD: Final = 200
 _CONTINUED_AS_THEMSELVES: Final = frozenset({"code", "quote", "paragraph"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True):
     """Text in one style."""
 
     text: str
@@ -42,18 +43,14 @@ class Span:
         return self._style() == other._style()
 
     def saying(self, text: str) -> "Span":
-        """The same style, another text; as `dataclasses.replace`, at a third of its price."""
-        if text == self.text:
-            return self
-        bold, italic, strikethrough, code, link = self._style()
-        return Span(text=text, bold=bold, italic=italic, strikethrough=strikethrough, code=code, link=link)
+        """The same style, another text."""
+        return self if text == self.text else replace(self, text=text)
 
     def _style(self) -> tuple[bool, bool, bool, bool, str | None]:
         return self.bold, self.italic, self.strikethrough, self.code, self.link
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """A block of any size; `fit` makes it one that Notion takes."""
 
     kind: str
@@ -236,8 +233,7 @@ def _broken_up(block: Block) -> list[Block]:
     return [replace(block, children=()), *(piece for child in block.children for piece in _broken_up(child))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
+class Weight(Struct, frozen=True, kw_only=True):
     """What a block adds to its request."""
 
     elements: int

@@ -1,13 +1,13 @@
 """What is the least to change so that a page says what it should, in order, without touching what people wrote?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from focusflow.providers.notion.wanted import Wanted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A block on the page that we wrote."""
 
     id: str
@@ -19,8 +19,7 @@ class Found:
     has_children: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A wanted block and where it is to come from."""
 
     wanted: Wanted
@@ -30,8 +29,7 @@ class Place:
     """Whether the found block must be updated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Every wanted block in order, and the blocks of ours that nobody wants any more."""
 
     places: tuple[Place, ...]

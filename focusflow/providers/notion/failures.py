@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
+from msgspec import Struct
 from notion_client.errors import HTTPResponseError, InvalidPathParameterError, RequestTimeoutError
 
 from focusflow.errors import Ambiguous, Held, HoldKind, Permanent, StepError, Transient
@@ -45,8 +45,7 @@ class Committed(Ambiguous):
         self.child_ids = child_ids
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """An error answer, read as far as it can be."""
 
     status: int

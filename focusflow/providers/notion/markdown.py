@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
+from msgspec.structs import replace
 
 from focusflow.providers.notion.blocks import Block, Span
 from focusflow.providers.notion.languages import language_of

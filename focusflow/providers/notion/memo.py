@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from focusflow.providers.notion.wanted import Prints
 
 _VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """A block we wrote."""
 
     prints: Prints

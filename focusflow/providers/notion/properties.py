@@ -1,7 +1,8 @@
 """What does the user call the columns of the database?"""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -19,8 +20,7 @@ class Role(StrEnum):
     CALL_TYPE = "call_type"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PropertyNames:
+class PropertyNames(Struct, frozen=True, kw_only=True):
     """What the user calls the columns; None: not wanted."""
 
     title: str | None = None

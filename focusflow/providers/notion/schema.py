@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from focusflow.domain.jobs import Direction
 from focusflow.ports import Page
@@ -44,8 +45,7 @@ _ALSO_CALLED: Final[Mapping[Role, str]] = {
 """Columns nobody needs: taken under this name as well, and not missed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """One column of a data source."""
 
     name: str
@@ -56,8 +56,7 @@ class Column:
     """The options of a status that stand in its group of completed ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """The user's columns, and what we could make of them."""
 
     data_source_id: str

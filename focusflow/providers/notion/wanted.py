@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from focusflow.domain.transcript import Transcript
 from focusflow.providers.notion.blocks import (
@@ -26,8 +27,7 @@ _FIXED_KINDS: Final = frozenset({"table", "table_row", "divider"})
 """Blocks whose content can't be changed by an update of the block itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prints:
+class Prints(Struct, frozen=True, kw_only=True):
     """Fingerprints of a block we wrote."""
 
     full: str
@@ -38,8 +38,7 @@ class Prints:
     """Of its type and all text in it; equals `head` if there is nothing below."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """A block that should be on the page, ready to be sent in one piece."""
 
     kind: str

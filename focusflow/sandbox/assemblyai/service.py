@@ -6,7 +6,6 @@ import math
 import re
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
 from typing import ClassVar, Final
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 
 import anyio.to_thread
 from aiohttp import web
+from msgspec import Struct
 
 from focusflow.sandbox.assemblyai.checks import NEGATIVE_BALANCE, refusal
 from focusflow.sandbox.assemblyai.jobs import LANGUAGE_CONFIDENCE, SERVICE, Job, bill_line, transcript, unheard
@@ -39,8 +39,7 @@ _NOT_FOUND: Final = "Transcript lookup error, transcript id not found"
 _STATUSES: Final = ("queued", "processing", "completed", "error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(Struct, frozen=True, kw_only=True):
     """What the service still knows of an uploaded file; the bytes are gone."""
 
     url: str

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeEntry:
+class ChangeEntry(Struct, frozen=True):
     """The latest change of one file."""
 
     number: int
@@ -16,8 +16,7 @@ class ChangeEntry:
     """The shared drive it is in; known even after the file is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePage:
+class ChangePage(Struct, frozen=True):
     """Some entries, and the token for what comes next."""
 
     entries: list[ChangeEntry]

@@ -3,9 +3,10 @@
 import hashlib
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Protocol
+
+from msgspec import Struct
 
 PIECE = 256 * 1024
 
@@ -30,15 +31,14 @@ class Content(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True, dict=True):
     """Bytes that somebody gave us."""
 
     data: bytes
-    md5: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "md5", hashlib.md5(self.data, usedforsecurity=False).hexdigest())
+    @cached_property
+    def md5(self) -> str:
+        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
     @property
     def size(self) -> int:
@@ -49,8 +49,7 @@ class Stored:
             yield self.data[at : min(at + PIECE, stop)]
 
 
-@dataclass(frozen=True, slots=True)
-class Synthetic:
+class Synthetic(Struct, frozen=True):
     """*size* bytes that no other seed has, made while they are read.
 
     All sizes share one endless stream and only the last 32 bytes are the seed's own. So the checksum of the stream

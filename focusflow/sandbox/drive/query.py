@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec import Struct
+
 from focusflow.sandbox.drive.files import DriveFile
 
 Predicate = Callable[[DriveFile], bool]
@@ -15,8 +17,7 @@ class InvalidQuery(Exception):
     """Drive answers 400 `invalid` with location `q`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A parsed `q`."""
 
     matches: Predicate
@@ -32,8 +33,7 @@ def parse(q: str) -> Query:
 _TOKEN: Final = re.compile(r"\s*(?:'((?:[^'\\]|\\.)*)'|(<=|>=|!=|[=<>()])|([A-Za-z][\w.]*))", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     text: str
     quoted: bool = False
 

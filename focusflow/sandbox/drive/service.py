@@ -6,10 +6,10 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from aiohttp import web
+from msgspec import Struct
 
 from focusflow.sandbox.drive import fields as drive_fields
 from focusflow.sandbox.drive import query as drive_query
@@ -35,8 +35,7 @@ _KEPT_LISTINGS: Final = 100
 _UNITS: Final = {"get": 5, "list": 100, "download": 200}
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
+class _Listing(Struct, frozen=True):
     """A listing under way: what it looks at, and what its pages must go on asking for."""
 
     candidates: list[DriveFile]

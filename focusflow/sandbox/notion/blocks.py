@@ -1,9 +1,10 @@
 """Would Notion take these blocks? The rules of every block type, nesting and size, and what is kept of a block."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
+
+from msgspec import Struct, field
 
 from focusflow.sandbox.notion.errors import Json
 from focusflow.sandbox.notion.text import stored_rich_text
@@ -47,8 +48,7 @@ FieldCheck = Callable[[Problems, Path, Any], None]
 Children = Literal["none", "any", "toggleable", "rows", "columns", "column"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockRule:
+class BlockRule(Struct, frozen=True, kw_only=True):
     """What one type of block may carry."""
 
     children: Children = "none"

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from multidict import MultiMapping
 
 from focusflow.sandbox.notion.bodies import VERSIONS, object_id
@@ -16,8 +16,7 @@ BODY_LIMIT: Final = 500_000
 """Bytes; Notion says 500 KB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One request that passed the door: who is let in, which version it speaks, and what it asks."""
 
     method: str

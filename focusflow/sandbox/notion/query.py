@@ -1,10 +1,11 @@
 """Which pages does a query find, and in what order? Notion's filters, sorts and paging, over stored pages."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from focusflow.sandbox.notion.errors import Json, invalid
 from focusflow.sandbox.notion.schema import Property, Schema
@@ -68,8 +69,7 @@ _MEMBERSHIP: Final[Mapping[str, Operator]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One page, as a query sees it."""
 
     page_id: str

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from focusflow.sandbox.notion.blocks import BLOCKS
 from focusflow.sandbox.notion.bodies import OLD_VERSION
@@ -44,8 +45,7 @@ def page_url(title: str, page_id: str) -> str:
     return PAGE_URL + (f"{slug}-" if slug else "") + page_id.replace("-", "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
+class Wire(Struct, frozen=True, kw_only=True):
     """Objects in the words of one version of the API."""
 
     workspace: Workspace

@@ -1,8 +1,9 @@
 """Which chat requests does OpenAI refuse, and in which words?"""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 Body = Mapping[str, object]
 
@@ -19,8 +20,7 @@ TIERS: Final = {
 """The tier that is billed for the one that is asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Struct, frozen=True, kw_only=True):
     """What the sandbox knows about one model."""
 
     window: int
@@ -43,8 +43,7 @@ MODELS: Final[Mapping[str, Model]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """An error answer."""
 
     message: str

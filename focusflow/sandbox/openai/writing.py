@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from focusflow.sandbox.screenplay import clock_time
 from focusflow.sandbox.scripts import SCRIPTS, Script, Utterance, unknown_script
@@ -31,8 +32,7 @@ _TAG: Final = re.compile(r"</?[a-z]+>")
 """What prompts fence their data with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Found(Struct, frozen=True, kw_only=True):
     """A script that a prompt is about, and the lines of it that the prompt holds."""
 
     script: Script

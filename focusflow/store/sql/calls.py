@@ -7,7 +7,8 @@ none of these indexes, so that a step costs them nothing; they are read by their
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import Status
 from focusflow.ports import Order
@@ -39,8 +40,7 @@ PLACES = {order: Query(f"SELECT {key} FROM jobs WHERE id = :id") for order, key 
 """Where a call stands in each order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelves:
+class Shelves(Struct, frozen=True, kw_only=True):
     """Which calls a list shows: those on these shelves, and those that are worked on in these statuses."""
 
     resting: tuple[str, ...]
@@ -60,8 +60,7 @@ class Shelves:
         return f"({' OR '.join(places)})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
+class Walk(Struct, frozen=True, kw_only=True):
     """One way through the list: in which order, which way, and from where."""
 
     order: Order
@@ -96,16 +95,14 @@ class Walk:
         return f"part {parts}, key {way}, id {way}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class Stretch(Struct, frozen=True, kw_only=True):
     """A part of a list that one walk through an index passes."""
 
     condition: str
     sorting: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Words(Struct, frozen=True, kw_only=True):
     """What a search asks of a call."""
 
     conditions: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
 """What is known about a call, value by value?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from focusflow.domain.jobs import DurationSource, Job, Status
 from focusflow.ports import ChargeRow, Delivery, JobDetail
@@ -25,8 +26,7 @@ _LENGTH_FROM = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """One value: what it is called, how it is shown and what is copied."""
 
     label: str

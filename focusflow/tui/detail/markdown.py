@@ -5,7 +5,9 @@ Line by line and tolerantly: nothing in a text can fail, open a link or cost mor
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from focusflow.tui.detail.paragraphs import Paragraph, Span, paragraph, shifted
 from focusflow.tui.detail.texts import lines_of, parts_of
@@ -20,8 +22,7 @@ _FENCE = re.compile(r" {0,3}(```|~~~)")
 _TABLE_RULE = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(Struct, frozen=True, kw_only=True):
     """What lists and lines are drawn with."""
 
     bullet: str = "•"

@@ -3,8 +3,9 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from focusflow.tui.detail.paragraphs import Paragraph, Row, cut_row, rows_of
 
@@ -16,8 +17,7 @@ _ROOM = 3
 """A third of the window is left free when a growing text reaches its end: every row moves then, and only then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(Struct, frozen=True, kw_only=True):
     """One row of the screen. Two that are equal look the same."""
 
     paragraph: Paragraph
@@ -30,8 +30,7 @@ class Shown:
     """Where in the paragraph the match is that the reader stands on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Struct, frozen=True, kw_only=True):
     """A place where what is searched for was found."""
 
     index: int

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.providers.notion.blocks import Block, Span, as_json, fit, packed, plain_text, weigh

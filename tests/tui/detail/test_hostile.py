@@ -4,11 +4,11 @@ import json
 import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from focusflow.domain.jobs import JobId, Status
