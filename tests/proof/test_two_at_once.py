@@ -1,6 +1,9 @@
 """Do two processes on one database, and one that was frozen and wakes up late, keep out of each other's way?"""
 
+import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,44 @@ async def test_a_signal_hands_everything_back(number: signal.Signals, make_world
         await world.come_to_rest()
 
         assert handed_back == []
+        assert world.rows("SELECT MAX(rescue_count) FROM jobs") == [(0,)]
+        assert world.violations() == [], world.said()
+
+
+def is_there(pid: int) -> bool:
+    """Say whether a process has not ended yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+async def test_a_closed_tmux_pane_hands_everything_back(make_world: Any, tmp_path: Path) -> None:
+    """The screen at work in a pane that is killed: the process ends, nothing is held, and the next start goes on."""
+    tmux = ["tmux", "-L", f"focusflow-{os.getpid()}-{tmp_path.name}", "-f", "/dev/null"]
+    size = ["-x", "80", "-y", "24"]
+    async with make_world(tmp_path, *THREE_CALLS) as world:
+        environ = world.environ(TERM="xterm-256color", LANG="C.UTF-8")
+        screen = [sys.executable, "-m", "focusflow"]
+        # another session keeps tmux itself there, which has to see to the end of its child
+        await anyio.run_process([*tmux, "new-session", "-d", "-s", "other", "cat"], env=environ)
+        try:
+            await anyio.run_process([*tmux, "new-session", "-d", "-s", "calls", *size, *screen], env=environ)
+            shown = await anyio.run_process([*tmux, "display-message", "-p", "-t", "calls", "#{pane_pid}"])
+            with anyio.fail_after(30):
+                await world.wire.until_heard(18)
+            await anyio.run_process([*tmux, "kill-pane", "-t", "calls"])
+            with anyio.fail_after(30):
+                while is_there(int(shown.stdout)):  # noqa: ASYNC110  # another process
+                    await anyio.sleep(0.05)
+        finally:
+            await anyio.run_process([*tmux, "kill-server"], check=False)
+        held = world.rows("SELECT id FROM jobs WHERE lease_until IS NOT NULL") + world.rows("SELECT * FROM instances")
+        await world.come_to_rest()
+
+        assert held == []
         assert world.rows("SELECT MAX(rescue_count) FROM jobs") == [(0,)]
         assert world.violations() == [], world.said()
 
