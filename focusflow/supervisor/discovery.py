@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import anyio
+import anyio.lowlevel
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,7 +86,7 @@ class Discovery:
         missing = _Missing(await self._inbox.waiting_files(self._source.name)) if cursor is None else None
         pages: AsyncIterator[SourcePage] = self._source.pages(cursor)
         async for page in pages:
-            arrivals, sidecars = self._sorted(page.files)
+            arrivals, sidecars = await self.read(page.files)
             absorbed = await self._absorb(arrivals, sidecars, page.gone, page.cursor)
             added += len(absorbed.added)
             if missing is not None and (gone := missing.after(page)):
@@ -105,10 +106,12 @@ class Discovery:
             skip_twins=self._intake.skip_twins,
         )
 
-    def _sorted(self, files: Sequence[SourceFile]) -> tuple[list[Arrival], list[SourceFile]]:
+    async def read(self, files: Sequence[SourceFile]) -> tuple[list[Arrival], list[SourceFile]]:
+        """Return the calls and the sidecars among *files*; others get their turn between two of a thousand names."""
         arrivals, sidecars = [], []
         now = self._clock.now()
         for file in files:
+            await anyio.lowlevel.checkpoint()
             if is_sidecar(file.name):
                 sidecars.append(file)
             elif is_audio(file.name, file.mime_type) and self._is_ours(file):

@@ -7,6 +7,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from focusflow.config import Settings, load
@@ -38,6 +40,28 @@ async def test_recordings_become_jobs_and_other_files_do_not(house: House) -> No
     assert await house.discovery.tick() == "1 new, 0 measured"
 
     assert list(await house.jobs()) == [ours]
+
+
+async def test_a_long_page_leaves_everybody_else_their_turn(house: House) -> None:
+    """A thousand names are as many turns, not one, which would hold the event loop."""
+    for n in range(60):
+        house.shelf.call(f"Caller {n}", at=f"2026-11-23 09-{n:02}-00")
+    house.shelf.page_size = 1_000
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as others:
+        others.start_soon(take_turns)
+        async for page in house.shelf.pages(None):
+            before = turns
+            arrivals, _ = await house.discovery.read(page.files)
+            assert turns - before >= len(arrivals) > 50
+        others.cancel_scope.cancel()
 
 
 async def test_what_a_name_says_is_stored(house: House) -> None:
