@@ -238,7 +238,7 @@ class _House:
                 return
             self._wanted = False
             if self._worker_name != before:
-                self._tell_role(_news(before, self._worker_name))
+                self._tell_role(self._news(before, self._worker_name))
 
     def _take_over(self) -> None:
         """Somebody wants the work to be done here."""
@@ -278,6 +278,12 @@ class _House:
         """The first picture is there: now there is time for the rest."""
         self._painted.set()
         collect_from_now_on()
+
+    def _news(self, before: str | None, now: str | None) -> str:
+        """Return a sentence about who works on the database."""
+        if now is None:
+            return f"{before} has ended, so nobody works. {self._facts().key('take_over')} does the work here."
+        return f"{now} works on this database now."
 
     def _facts(self) -> "Facts":
         from focusflow import __version__
@@ -360,13 +366,6 @@ class _House:
                 say("Stopping: work in flight is finished or handed back. Ctrl-C stops at once.")
             self._engine.stop()
         await self._at_rest.wait()
-
-
-def _news(before: str | None, now: str | None) -> str:
-    """Return a sentence about who works on the database."""
-    if now is None:
-        return f"{before} has ended, so nobody works. A does the work here."
-    return f"{now} works on this database now."
 
 
 def _told(task_status: TaskStatus[None]) -> bool:

@@ -559,7 +559,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             return
         engine.stop_claiming()
         self._header.redraw()
-        self.say("Nothing new is started; the screen closes when what runs is finished. q again: hand it back now.")
+        self.say(f"What runs is finished, then this closes. {self.facts.key('quit')} hands it back now.")
 
         self.set_interval(DRAIN_LOOK_SECONDS, self._leave_when_drained)
 

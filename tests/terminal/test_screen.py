@@ -211,13 +211,14 @@ def test_a_monitor_says_that_nobody_works_and_offers_to(open_terminal: OpenTermi
     first = open_terminal("-m", "focusflow", "--data-dir", str(data), *options, columns=120)
     first.until("running")
     _until(lambda: (data / "focusflow.db").exists() and instances(data) != [])
-    monitor = open_terminal("-m", "focusflow", "--monitor", "--data-dir", str(data), *options, columns=120)
+    own = {"FOCUSFLOW_SCREEN__KEYS": '{"take_over": "f9"}'}
+    monitor = open_terminal("-m", "focusflow", "--monitor", "--data-dir", str(data), *options, columns=120, **own)
     monitor.until("monitor of")
     first.press("q")
     assert first.ended() == 0
-    monitor.until("has ended, so nobody works")
+    monitor.until("has ended, so nobody works. F9 does the work here.")
     monitor.until("monitor, nobody works")
-    monitor.press("A")
+    monitor.press("\x1b[20~")
     monitor.until(lambda text: "running" in text.splitlines()[0])
     monitor.press("q")
 

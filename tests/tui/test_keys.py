@@ -489,14 +489,17 @@ async def test_quitting_with_work_in_flight_asks_how(
     assert engine.heard == heard
 
 
-async def test_quitting_can_wait_for_the_work(opened: Opened, engine: Any, settle: Settle) -> None:
-    """The screen says that it drains, and closes when the last call is finished."""
-    async with opened() as pilot:
-        await pilot.press("q")
+async def test_quitting_can_wait_for_the_work(
+    opened: Opened, engine: Any, settle: Settle, facts: Facts, text_of: Any
+) -> None:
+    """The screen says that it drains and how to hurry, and closes when the last call is finished."""
+    async with opened(facts=replace(facts, keys={"quit": "Q"})) as pilot:
+        await pilot.press("Q")
         await settle(pilot)
         await pilot.press("w")
         await settle(pilot)
         assert engine.draining
+        assert "Q hands it back now." in text_of(pilot.app)
         engine.in_flight = 0
         await pilot.pause(0.7)
     assert pilot.app.return_value is Leaving.QUIT
