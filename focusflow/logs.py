@@ -1,20 +1,17 @@
 """Where do log lines go, what do they look like, and what must never be in them?"""
 
+import json
 import logging
 import os
 import queue
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
-
-import stamina
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from focusflow.errors import ConfigError
 
@@ -34,7 +31,7 @@ NOISY = (
 )
 """Libraries whose lines tell addresses and ids of private things; only their warnings are kept."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Redaction:
@@ -44,21 +41,11 @@ class Redaction:
         longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
-    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        return {key: self.clean(value) if isinstance(value, str) else value for key, value in event.items()}
-
     def clean(self, text: str) -> str:
         """Return *text* without any secret and without bytes that a terminal would obey."""
         if self._secrets is not None:
             text = self._secrets.sub("[secret]", text)
         return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def job_prefix(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Let every line about a job begin with its id, so that one job's story can be picked out."""
-    if job := event.get("job"):
-        event["event"] = f"[{job}] {event['event']}"
-    return event
 
 
 @contextmanager
@@ -75,18 +62,7 @@ def logging_to(
     *json_lines* None: people's lines when *stream* is a terminal, JSON otherwise. Raises `ConfigError` when the file
     cannot be written.
     """
-    redaction = Redaction(secrets)
-    shared: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        job_prefix,
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-        redaction,
-    ]
-    handlers = list(_handlers(file, stream, json_lines, shared))
+    handlers = list(_handlers(file, stream, json_lines, Redaction(secrets)))
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     listener = QueueListener(lines, *handlers, respect_handler_level=True)
     root = logging.getLogger()
@@ -95,14 +71,6 @@ def logging_to(
     root.setLevel(level.upper())
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    stamina.instrumentation.set_on_retry_hooks(())  # what comes of the retries is told, in our own words
-    configured_before = structlog.get_config()
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
     listener.start()
     try:
         yield
@@ -112,30 +80,63 @@ def logging_to(
             handler.close()
         root.handlers[:], level_before = before
         root.setLevel(level_before)
-        structlog.configure(**configured_before)
-        stamina.instrumentation.set_on_retry_hooks(None)
 
 
-class ForPeople:
+class ForPrograms(logging.Formatter):
+    """Renders a line as a JSON object: what happened, what was said beside it (`extra`), and the traceback."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        super().__init__()
+        self._clean = redaction.clean
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "event": _told(record),
+            **_said_beside(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        cleaned = {key: self._clean(value) if isinstance(value, str) else value for key, value in line.items()}
+        return json.dumps(cleaned, ensure_ascii=False, default=lambda value: self._clean(repr(value)))
+
+
+class ForPeople(logging.Formatter):
     """Renders a line for somebody who watches: local time, what happened, and nothing that only a program needs.
 
     Tracebacks, loggers and fields are in the file.
     """
 
-    def __init__(self, *, colour: bool) -> None:
-        self._colour = colour
+    def __init__(self, redaction: Redaction, *, colour: bool) -> None:
+        super().__init__()
+        self._clean, self._colour = redaction.clean, colour
 
-    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
-        at = datetime.fromisoformat(str(event["timestamp"])).astimezone().strftime("%H:%M:%S")
-        level = str(event["level"])
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = record.levelname.lower()
         mark = "" if level in ("info", "debug") else f"{level}: "
         if mark and self._colour:
             mark = f"\x1b[{_COLOURS.get(level, '31')}m{mark}\x1b[0m"
-        reason = f": {event['reason']}" if "reason" in event else ""
-        return f"{at} {mark}{event['event']}{reason}"
+        said = _said_beside(record)
+        reason = f": {said['reason']}" if "reason" in said else ""
+        return f"{at} {mark}{self._clean(_told(record) + reason)}"
 
 
 _COLOURS = {"warning": "33", "error": "31", "critical": "31"}
+_NOT_SAID = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _said_beside(record: logging.LogRecord) -> dict[str, object]:
+    """Return what was given as `extra`."""
+    return {key: value for key, value in vars(record).items() if key not in _NOT_SAID}
+
+
+def _told(record: logging.LogRecord) -> str:
+    """Return what happened; every line about a job begins with its id, so that one job's story can be picked out."""
+    job = _said_beside(record).get("job")
+    return f"[{job}] {record.getMessage()}" if job else record.getMessage()
 
 
 class _Preparing(QueueHandler):
@@ -146,18 +147,14 @@ class _Preparing(QueueHandler):
 
 
 def _handlers(
-    file: Path | None, stream: TextIO | None, json_lines: bool | None, shared: list[Processor]
+    file: Path | None, stream: TextIO | None, json_lines: bool | None, redaction: Redaction
 ) -> Iterator[logging.Handler]:
     if file is not None:
-        yield _formatted(_private_file(file), structlog.processors.JSONRenderer(ensure_ascii=False), shared)
+        yield _formatted(_private_file(file), ForPrograms(redaction))
     if stream is not None:
         as_json = not stream.isatty() if json_lines is None else json_lines
-        renderer: Processor = (
-            structlog.processors.JSONRenderer(ensure_ascii=False)
-            if as_json
-            else ForPeople(colour=_wants_colour(stream))
-        )
-        yield _formatted(logging.StreamHandler(stream), renderer, shared)
+        people = ForPeople(redaction, colour=_wants_colour(stream))
+        yield _formatted(logging.StreamHandler(stream), ForPrograms(redaction) if as_json else people)
 
 
 class _PrivateFile(RotatingFileHandler):
@@ -176,12 +173,8 @@ def _private_file(file: Path) -> RotatingFileHandler:
         raise ConfigError(f"The log {file} cannot be written ({exc.strerror}): set logging.file or data_dir.") from exc
 
 
-def _formatted(handler: logging.Handler, renderer: Processor, shared: list[Processor]) -> logging.Handler:
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
-        )
-    )
+def _formatted(handler: logging.Handler, formatter: logging.Formatter) -> logging.Handler:
+    handler.setFormatter(formatter)
     return handler
 
 

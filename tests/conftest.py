@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol
 
 import anyio
 import pytest
-import structlog
 from blockbuster import blockbuster_ctx
 
 from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
@@ -26,7 +25,6 @@ MAY_BLOCK = (
     ("focusflow/tui/terminal.py", {"__init__"}),  # Textual finds its stylesheets
     ("known_faults/conftest.py", {"sleep"}),  # what a test lets happen meanwhile
     ("logging/__init__.py", {"emit"}),  # a line at a time
-    ("structlog/_output.py", {"msg"}),
     ("zoneinfo/_tzpath.py", {"find_tzfile"}),  # a zone's rules: read once, a few microseconds
     ("zoneinfo/_common.py", {"load_tzdata", "load_data"}),
 )
@@ -62,18 +60,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Let the programs under test hear SIGHUP: under nohup they would inherit that nobody cares for it."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_log_lines() -> None:
-    """Keep structlog from drawing every traceback in a box, which takes half a second for each."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
-        ]
-    )
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ HEAVY = (
     "googleapiclient",
     "httpx",
     "genai_prices",
-    "structlog",
     "phonenumbers",
     "rich",
     "psycopg",

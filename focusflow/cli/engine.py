@@ -6,14 +6,13 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import anyio
-import structlog
 
 from focusflow.errors import FocusFlowError
 from focusflow.events import Bus, LoopTicked
 from focusflow.ports import Clock
 from focusflow.wiring import Works
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 300.0
@@ -107,7 +106,7 @@ def _sentence(error: Exception) -> str:
     """Return what to tell people of *error*; the log keeps the traceback of what nobody expected."""
     leaves = list(_leaves(error))
     if expected := next((leaf for leaf in leaves if isinstance(leaf, FocusFlowError)), None):
-        _log.error(str(expected), loop="start", exc_info=error)
+        _log.error(str(expected), exc_info=error, extra={"loop": "start"})
         return str(expected)
     _log.critical("a mistake stopped the work behind the screen", exc_info=error)
     return f"A mistake in FocusFlow stopped the work ({type(leaves[0]).__name__}). The log has the details."

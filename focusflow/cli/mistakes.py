@@ -1,8 +1,7 @@
 """Where does the traceback of a mistake of ours go? Into the log, and never onto a terminal while there is a log."""
 
+import logging
 import traceback
-
-import structlog
 
 from focusflow.cli.session import Options
 from focusflow.cli.work import log_file, logging_for
@@ -15,7 +14,7 @@ def kept(error: BaseException, options: Options) -> str:
     try:
         settings = options.load().settings
         with logging_for(settings, quiet=True):
-            structlog.get_logger(__name__).critical("a mistake stopped the command", exc_info=error)
+            logging.getLogger(__name__).critical("a mistake stopped the command", exc_info=error)
     except FocusFlowError as exc:  # without a log this is the only place left
         return f"{sentence} It could not be logged: {exc}\n{''.join(traceback.format_exception(error)).rstrip()}"
     return f"{sentence} The details are in {log_file(settings)}; nothing that was stored is lost."

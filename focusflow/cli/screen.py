@@ -1,5 +1,6 @@
 """How does the screen open, host the work behind it, and end in every way there is?"""
 
+import logging
 import os
 import signal
 import socket
@@ -11,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import structlog
 from anyio.abc import TaskStatus
 from msgspec import Struct
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from focusflow.tui.facts import Facts
     from focusflow.tui.terminal import GoodManners
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 OPEN_AGAIN_SECONDS = 5.0
 WRITABLE_SECONDS = 5.0

@@ -1,5 +1,6 @@
 """How is work done from the command line, without a screen?"""
 
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import structlog
 from anyio.abc import TaskStatus
 
 from focusflow.cli import output
@@ -24,7 +24,7 @@ from focusflow.ports import JobRow, RunPrice
 if TYPE_CHECKING:
     from focusflow.wiring import Works
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 BUSY_PAUSE_SECONDS = 2.0
 """Between two looks at a database that somebody keeps locked; each look itself waits a while."""

@@ -1,10 +1,10 @@
 """How does a finished call reach every sink once, without a sink's trouble keeping it from being finished?"""
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
 import anyio
-import structlog
 from msgspec.structs import replace
 
 from focusflow.domain.jobs import Job, Outcome, Step
@@ -14,7 +14,7 @@ from focusflow.pipeline.chain import Chain, StepLimits
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
 from focusflow.ports import Delivery, Ended, Page, Sink, Summary
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 CREATE_SECONDS = 60.0
 """Making a page is not interrupted by a stop for this long: an interrupted one must be looked for later."""
@@ -59,7 +59,9 @@ async def redeliver(chain: Chain, job: Job, delivery: Delivery) -> None:
     sink = next((sink for sink in chain.sinks if sink.name == delivery.sink), None)
     documents = await chain.store.documents(job.id)
     if sink is None or documents.transcript is None or documents.summary is None:
-        _log.warning("a sink that is not configured any more is left alone", job=job.id, sink=delivery.sink)
+        _log.warning(
+            "a sink that is not configured any more is left alone", extra={"job": job.id, "sink": delivery.sink}
+        )
         await chain.store.save_delivery(
             job.id, replace(delivery, next_attempt_at=None), now=chain.clock.now(), release=True
         )
@@ -143,7 +145,7 @@ class _Courier:
 
     async def failed(self, error: StepError, *, cause: Exception | None = None) -> Delivery:
         """Keep the sentence, and when the sink is tried again by itself, if it is."""
-        _log.warning(str(error), job=self.job.id, sink=self.sink.name, exc_info=cause or error)
+        _log.warning(str(error), exc_info=cause or error, extra={"job": self.job.id, "sink": self.sink.name})
         wait = self._wait_after(error)
         again = None if wait is None else self.chain.clock.now() + timedelta(seconds=wait)
         return await self.release(error=str(error), next_attempt_at=again)

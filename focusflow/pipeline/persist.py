@@ -1,17 +1,16 @@
 """How does what was paid for get into the store when it cannot be written just now?"""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
-
-import structlog
 
 from focusflow.errors import DiskFull, StoreBusy
 from focusflow.ports import Clock
 
 T = TypeVar("T")
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -32,6 +31,6 @@ async def insist(clock: Clock, write: Callable[[], Awaitable[T]]) -> T:
         except (StoreBusy, DiskFull) as exc:
             if clock.now() + timedelta(seconds=pause) > give_up_at:
                 raise
-            _log.warning(f"A result is kept until it can be stored: {exc}", seconds=pause)
+            _log.warning(f"A result is kept until it can be stored: {exc}", extra={"seconds": pause})
         await clock.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

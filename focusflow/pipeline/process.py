@@ -1,10 +1,10 @@
 """How is one claimed job taken as far as it goes, and what becomes of it when something goes wrong?"""
 
+import logging
 from collections.abc import Awaitable
 from datetime import timedelta
 
 import anyio
-import structlog
 
 from focusflow.domain.jobs import Claim, Job, SkippedBy
 from focusflow.errors import Held, LostClaim, Permanent, StepError, StoreError, Transient
@@ -17,7 +17,7 @@ from focusflow.ports import Documents
 
 NOTHING_SAID = "Nothing was said in this recording."
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 async def run_job(chain: Chain, claim: Claim) -> None:
@@ -26,7 +26,7 @@ async def run_job(chain: Chain, claim: Claim) -> None:
     try:
         await _steps(run)
     except LostClaim as exc:
-        _log.warning(str(exc), job=run.job.id, step=str(run.step))
+        _log.warning(str(exc), extra={"job": run.job.id, "step": str(run.step)})
     except Held as exc:
         await _unless_lost(run, _hold(run, exc))
     except StepError as exc:
@@ -37,7 +37,7 @@ async def run_job(chain: Chain, claim: Claim) -> None:
         await _hand_back(run)
         raise
     except Exception as exc:  # noqa: BLE001  # a job's failure ends here, whatever it is; the log keeps the traceback
-        _log.exception("a bug stopped a job", job=run.job.id, step=str(run.step))
+        _log.exception("a bug stopped a job", extra={"job": run.job.id, "step": str(run.step)})
         mistake = Permanent(
             f"FocusFlow made a mistake ({type(exc).__name__}); the log has the details. Nothing is lost."
         )
@@ -57,7 +57,7 @@ async def _steps(run: JobRun) -> None:
     summary = await summary_of(run, documents, transcript)
     attempt = await deliver_everywhere(run, transcript, summary)
     await run.chain.store.complete(run.claim, now=run.chain.clock.now(), attempt=attempt)
-    _log.info(f"completed: {summary.title}", job=run.job.id)
+    _log.info(f"completed: {summary.title}", extra={"job": run.job.id})
     return None
 
 
@@ -85,14 +85,16 @@ async def _unless_lost(run: JobRun, write: Awaitable[None]) -> None:
     try:
         await write
     except LostClaim as exc:
-        _log.warning(str(exc), job=run.job.id, step=str(run.step))
+        _log.warning(str(exc), extra={"job": run.job.id, "step": str(run.step)})
 
 
 async def _hold(run: JobRun, held: Held) -> None:
     now = run.chain.clock.now()
     wait = held.retry_after if held.retry_after is not None else HOLD_SECONDS[held.kind]
     until = held.until or now + timedelta(seconds=wait)
-    _log.warning(str(held), job=run.job.id, step=str(run.step), hold=str(held.kind), until=until.isoformat())
+    _log.warning(
+        str(held), extra={"job": run.job.id, "step": str(run.step), "hold": str(held.kind), "until": until.isoformat()}
+    )
     await run.chain.store.hold(run.claim, held.kind, str(held), until=until, now=now)
 
 
@@ -104,6 +106,8 @@ async def _fail(run: JobRun, error: StepError) -> None:
     if isinstance(error, Transient) and retry <= run.chain.retries.max_retries:
         retry_at = now + timedelta(seconds=max(run.chain.retries.delay(retry), error.retry_after or 0.0))
     _log.error(
-        str(error), job=run.job.id, step=str(run.step), exc_info=error, retry_at=retry_at and retry_at.isoformat()
+        str(error),
+        exc_info=error,
+        extra={"job": run.job.id, "step": str(run.step), "retry_at": retry_at and retry_at.isoformat()},
     )
     await run.chain.store.fail(run.claim, run.step, str(error), retry_at=retry_at, counts=transient, now=now)

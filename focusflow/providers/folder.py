@@ -1,5 +1,6 @@
 """Where are the recordings in a local folder? For recorders that sync to this machine, and for trying things out."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from io import BufferedReader
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
-import structlog
 from msgspec import Struct
 
 from focusflow.errors import Permanent, SourceError, StepError, Transient
@@ -27,7 +27,7 @@ PROBLEMS_SHOWN: Final = 10
 
 T = TypeVar("T")
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class FolderSource:
@@ -86,7 +86,7 @@ class FolderSource:
             root, recursive=self._recursive, now=self._clock.now(), settle_seconds=self._settle_seconds
         )
         for path in found.problems.keys() - self._overlooked.keys():
-            _log.warning("a part of the folder is not read", reason=found.problems[path])
+            _log.warning("a part of the folder is not read", extra={"reason": found.problems[path]})
         self._overlooked = found.problems
         self._unreadable = {path: why for path, why in self._unreadable.items() if path in found.settled}
         return root, found
@@ -108,7 +108,7 @@ class FolderSource:
     def _note_unreadable(self, path: str, error: OSError) -> None:
         problem = f"{path} cannot be read: {error.strerror}."
         if self._unreadable.get(path) != problem:
-            _log.warning("a recording is not read", reason=problem)
+            _log.warning("a recording is not read", extra={"reason": problem})
         self._unreadable[path] = problem
 
     def _checksum(self, root: Path, path: str, look: Look) -> bytes | None:

@@ -11,6 +11,8 @@ from focusflow.errors import Ambiguous, Held, HoldKind, Transient, UnfinishedAns
 from focusflow.ports import Clock
 from focusflow.providers.health import SLOW_SECONDS, Health
 
+stamina.instrumentation.set_on_retry_hooks(())  # what comes of the retries is told, in our own words
+
 T = TypeVar("T")
 
 

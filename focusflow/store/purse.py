@@ -12,7 +12,7 @@ from focusflow.store.rows import override_from
 from focusflow.store.sql import ledger
 from focusflow.store.stored import Stored
 
-_log = logging.getLogger(__name__)  # a tenth of a second less than structlog, which would be loaded for it
+_log = logging.getLogger(__name__)
 
 _NEVER = 4_102_444_800_000_000
 """Milliseconds; nothing was charged since then."""

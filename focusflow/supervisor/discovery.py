@@ -1,12 +1,12 @@
 """Which recordings are there, what do their names and sidecars say, and which of them are for us?"""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import anyio
 import anyio.lowlevel
-import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -26,7 +26,7 @@ from focusflow.domain.routing import Consequences, facts_of, route
 from focusflow.errors import CursorExpired, FocusFlowError, HoldKind, Permanent, StepError
 from focusflow.ports import Absorbed, Arrival, Clock, Inbox, Source, SourceFile, SourcePage
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 SIDECARS_AT_ONCE = 8
 MEASURE_BATCH = 200
@@ -75,7 +75,7 @@ class Discovery:
         try:
             added = await self._absorb_from(cursor)
         except CursorExpired as exc:
-            _log.warning("everything is listed once more", reason=str(exc))
+            _log.warning("everything is listed once more", extra={"reason": str(exc)})
             added = await self._absorb_from(None)
         self._list_all = False
         return added
@@ -162,10 +162,10 @@ class Discovery:
         try:
             return True, await self._read_sidecar(job)
         except Permanent as exc:
-            _log.warning("a sidecar is not there any more", job=job.id, reason=str(exc))
+            _log.warning("a sidecar is not there any more", extra={"job": job.id, "reason": str(exc)})
             return True, None
         except StepError as exc:
-            _log.warning("a sidecar could not be read", job=job.id, reason=str(exc))
+            _log.warning("a sidecar could not be read", extra={"job": job.id, "reason": str(exc)})
             return self._patience_is_over(job), None
 
     def _patience_is_over(self, job: Job) -> bool:
@@ -177,7 +177,7 @@ class Discovery:
             return None
         sidecar = read_sidecar(await self._source.read_small(job.sidecar_id))
         if sidecar.problem:
-            _log.warning("a sidecar is not understood", job=job.id, problem=sidecar.problem)
+            _log.warning("a sidecar is not understood", extra={"job": job.id, "problem": sidecar.problem})
         return sidecar
 
     async def _record(self, job: Job, sidecar: Sidecar | None) -> None:

@@ -1,16 +1,15 @@
 """How does a loop go on when one of its turns fails?"""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-
-import structlog
 
 from focusflow.errors import FocusFlowError, SourceError
 from focusflow.events import Bus, LoopTicked
 from focusflow.ports import Clock
 from focusflow.supervisor.schedule import Wake
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 300.0
@@ -76,7 +75,7 @@ class Loop:
         self.failures_in_a_row, self.error = self.failures_in_a_row + 1, error
         pause = min(FIRST_PAUSE_SECONDS * 2.0 ** (self.failures_in_a_row - 1), LONGEST_PAUSE_SECONDS)
         asked = error.retry_after if isinstance(error, SourceError) else None
-        _log.error(str(error), loop=self.name, failures_in_a_row=self.failures_in_a_row, exc_info=error)
+        _log.error(str(error), exc_info=error, extra={"loop": self.name, "failures_in_a_row": self.failures_in_a_row})
         self._announce(str(error), "")
         return max(pause, asked or 0.0)
 

@@ -1,11 +1,11 @@
 """Which jobs are started now, and how many run at once?"""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from itertools import count
 
 import anyio
-import structlog
 from anyio.abc import TaskGroup
 from msgspec import Struct, field
 
@@ -15,7 +15,7 @@ from focusflow.errors import FocusFlowError
 from focusflow.ports import ClaimLimits, Clock, Control, Queue
 from focusflow.supervisor.schedule import day_start
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Throttle(Struct, frozen=True, kw_only=True):
@@ -137,7 +137,7 @@ class Processor:
                 await self._run_job(claim)
         except FocusFlowError as exc:
             # the store is out of reach: nothing can be recorded now, and the lease, no longer renewed, hands the job back
-            _log.error(str(exc), job=claim.job.id, exc_info=exc)
+            _log.error(str(exc), exc_info=exc, extra={"job": claim.job.id})
         finally:
             del self._running[claim.job.id]
             self.limiter.release_on_behalf_of(claim.job.id)
@@ -148,7 +148,7 @@ class Processor:
         tokens = {claim.job.id: claim.token for claim in lost}
         stopped = [run for job_id, run in self._running.items() if tokens.get(job_id) == run.claim.token]
         for running in stopped:
-            _log.warning("the job is not ours any more and is stopped", job=running.claim.job.id)
+            _log.warning("the job is not ours any more and is stopped", extra={"job": running.claim.job.id})
             running.scope.cancel()
         return frozenset(running.claim.job.id for running in stopped)
 

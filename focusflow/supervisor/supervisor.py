@@ -1,11 +1,11 @@
 """Who runs the loops, wakes them, and brings everything to rest?"""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import anyio
-import structlog
 from anyio.abc import TaskGroup, TaskStatus
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ from focusflow.supervisor.processor import Processor
 from focusflow.supervisor.schedule import Wake, next_turn
 from focusflow.supervisor.watchdog import Watchdog
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 HOUSEKEEPING_SECONDS = 3_600.0
 DELIVERY_SECONDS = 30.0
@@ -219,7 +219,10 @@ class Supervisor:
         """Give work in flight its grace; leases are renewed meanwhile."""
         if not self.processor.running or self._schedule.shutdown_grace <= 0:
             return
-        _log.info("waiting for work in flight", jobs=len(self.processor.running), seconds=self._schedule.shutdown_grace)
+        _log.info(
+            "waiting for work in flight",
+            extra={"jobs": len(self.processor.running), "seconds": self._schedule.shutdown_grace},
+        )
         over_at = self._clock.now() + timedelta(seconds=self._schedule.shutdown_grace)
         free = Wake()
         self.processor.on_free = free.ring

@@ -1,11 +1,11 @@
 """What is the screen made of, who keeps it up to date, and what does each key start?"""
 
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, ClassVar
 
 import anyio
-import structlog
 from msgspec.structs import replace
 from textual import events as terminal
 from textual import on
@@ -50,7 +50,7 @@ from focusflow.tui.money import MoneyBand
 from focusflow.tui.plain import plain
 from focusflow.tui.terminal import GoodManners
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 EVENTS_KEPT = 20_000
 SMALLEST = (60, 15)

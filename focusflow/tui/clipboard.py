@@ -1,16 +1,16 @@
 """How does a text reach the clipboard of the person who sits at the other end of SSH and tmux?"""
 
 import base64
+import logging
 from typing import Any
 
 import anyio
-import structlog
 from textual.app import App
 
 from focusflow.tui.plain import plain
 from focusflow.tui.terminal import GoodManners
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 OSC52_BYTES = 74_994
 """What terminals take at most, in base64."""

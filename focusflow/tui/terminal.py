@@ -1,11 +1,11 @@
 """How does the app behave towards its terminal when it crashes, is suspended, or loses it?"""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import anyio
-import structlog
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 from focusflow.tui.sparing import SparingUpdate
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class GoodManners(App[Any]):

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 import stamina
-import structlog.testing
 
 from focusflow.cli.demo import environment
 from focusflow.config import Settings, load
@@ -374,13 +373,6 @@ def _repeated_at_once() -> Iterator[None]:
     """The adapters' retries are as many as ever, without their seconds in between."""
     with stamina.set_testing(True, attempts=4, cap=True):
         yield
-
-
-@pytest.fixture(autouse=True)
-def logged() -> Iterator[list[structlog.typing.EventDict]]:
-    """What was written to the program's log, as events."""
-    with structlog.testing.capture_logs() as events:
-        yield events
 
 
 @pytest.fixture

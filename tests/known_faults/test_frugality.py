@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -14,7 +15,7 @@ from focusflow.sandbox.scripts import SCRIPTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import structlog.typing
+    import pytest
 
     from tests.known_faults.conftest import OpenWorld
 
@@ -29,19 +30,20 @@ def rows_of(database: Path) -> dict[str, list[object]]:
 
 
 async def test_an_idle_look_at_known_calls_is_one_request_and_leaves_no_trace(
-    world: OpenWorld, logged: list[structlog.typing.EventDict]
+    world: OpenWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Three hundred files are known: looking again asks once, reads no file, writes no row and no line."""
+    caplog.set_level(logging.INFO, "focusflow")
     async with world() as w, w.opened() as product:
         for n in range(150):
             w.call(f"Known {n}")
         await product.look()
         before = rows_of(w.data / "focusflow.db")
         w.log.clear()
-        logged.clear()
+        caplog.clear()
         assert await product.look() == "0 new, 0 measured"
         assert [(entry.method, entry.path) for entry in w.log] == [("GET", "/drive/v3/changes")]
-        assert logged == []
+        assert [record for record in caplog.records if record.name.startswith("focusflow")] == []
         assert rows_of(w.data / "focusflow.db") == before
 
 

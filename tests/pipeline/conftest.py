@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import anyio.lowlevel
 import genai_prices  # noqa: F401  # who opens the services has it imported, off the loop
 import pytest
-import structlog.testing
 from msgspec.structs import replace
 
 from focusflow.config import load
@@ -42,7 +41,7 @@ from focusflow.store import Store, open_store
 from focusflow.wiring import Pricing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -473,10 +472,3 @@ async def opened(
 def works(tmp_path: Path) -> OpenWorks:
     """Open a works: `async with works(...) as w`."""
     return partial(opened, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def logged() -> Iterator[list[Any]]:
-    """What was written to the log, as events; nothing is rendered."""
-    with structlog.testing.capture_logs() as events:
-        yield events

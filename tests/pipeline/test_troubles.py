@@ -130,7 +130,7 @@ async def test_what_will_not_pass_stays_failed(works: OpenWorks) -> None:
 
 
 async def test_a_bug_is_a_sentence_for_the_user_and_a_traceback_for_the_log(
-    works: OpenWorks, logged: list[dict[str, Any]]
+    works: OpenWorks, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It ends one job, not the program."""
 
@@ -145,7 +145,7 @@ async def test_a_bug_is_a_sentence_for_the_user_and_a_traceback_for_the_log(
         assert job.error_message == (
             "FocusFlow made a mistake (ZeroDivisionError); the log has the details. Nothing is lost."
         )
-        assert any(event.get("exc_info") for event in logged if event["event"] == "a bug stopped a job")
+        assert any(record.exc_info for record in caplog.records if record.message == "a bug stopped a job")
         assert w.audio_left() == []
 
 

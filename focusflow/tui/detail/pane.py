@@ -1,10 +1,10 @@
 """What is there to see, hear and do about one call?"""
 
+import logging
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import ClassVar
 
-import structlog
 from textual import events as terminal
 from textual import on, work
 from textual.app import ComposeResult
@@ -49,7 +49,7 @@ TALL = 18
 LOW = 12
 """Lines below which what is wrong gets two of them at most."""
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Detail(Widget):
