@@ -935,8 +935,10 @@ def local_zone_name(zone: tzinfo) -> str:
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What the environment tells of the terminal and the person before it."""
 
+    no_colour: bool
+    """No colour is wanted (no-color.org)."""
     few_colours: bool
-    """No colour is wanted, or nothing says that there are more than the terminal's own sixteen."""
+    """Nothing says that there are more than the terminal's own sixteen."""
     ascii: bool
     """Text is not UTF-8 here."""
     in_tmux: bool
@@ -949,12 +951,8 @@ def surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
     true_colour = environ.get("COLORTERM", "") in ("truecolor", "24bit")
     words = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
     return Surroundings(
-        few_colours=bool(environ.get("NO_COLOR")) or (far and not true_colour),
+        no_colour=bool(environ.get("NO_COLOR")),
+        few_colours=far and not true_colour,
         ascii=environ.get("TERM") == "linux" or (bool(words) and "utf" not in words.lower()),
         in_tmux=bool(environ.get("TMUX")),
     )
-
-
-def no_colour() -> bool:
-    """Say whether the user asked for no colour (no-color.org)."""
-    return bool(os.environ.get("NO_COLOR"))

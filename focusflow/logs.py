@@ -179,6 +179,6 @@ def _formatted(handler: logging.Handler, formatter: logging.Formatter) -> loggin
 
 
 def _wants_colour(stream: TextIO) -> bool:
-    from focusflow.config import no_colour
+    from focusflow.config import surroundings
 
-    return stream.isatty() and not no_colour()
+    return stream.isatty() and not surroundings().no_colour

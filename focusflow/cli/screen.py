@@ -309,6 +309,7 @@ class _House:
             keys=screen.keys,
             theme=screen.theme,
             few_colours=around.few_colours,
+            no_colour=around.no_colour,
             ascii=screen.ascii or around.ascii,
             mouse=screen.mouse,
             log_level=settings.logging.level,

@@ -127,7 +127,10 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     """Called when somebody wants the work to be done here; the host then changes the screen's role."""
 
     def __init__(self, desk: Desk, bus: Bus, facts: Facts, engine: Engine | None = None) -> None:
-        super().__init__()
+        super().__init__(
+            theme=facts.theme or ("ansi-dark" if facts.few_colours or facts.no_colour else "textual-dark"),
+            no_colour=facts.no_colour,
+        )
         self.desk, self.bus, self.facts, self.engine = desk, bus, facts, engine
         self.live = Live(worker=facts.worker, read_only=READ_ONLY if facts.read_only else None)
         self.deeds = Deeds(desk, facts, engine)
@@ -158,12 +161,13 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.set_keymap(self.keys.moved)
-        self.theme = self.facts.theme or ("ansi-dark" if self.facts.few_colours else "textual-dark")
         self.table.focus()
         go_on_beside(self, self._follow, group="feed")
         self._look_for_older()
         if self.keys.problems:
             self.say(self.keys.problems[0], bad=True)
+        elif self.facts.theme not in (None, self.theme):
+            self.say(f"There is no theme {self.facts.theme}: {self.facts.key('theme')} shows those there are.", bad=True)
 
     @property
     def _main(self) -> Screen[Any]:

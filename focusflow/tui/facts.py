@@ -45,9 +45,11 @@ class Facts(Struct, frozen=True, kw_only=True):
     keys: Mapping[str, str] = field(default_factory=dict)
     """The user's own keys: `{"pause": "f5,p"}`; names are the ids in `tui.actions`."""
     theme: str | None = None
-    """As configured; None: the screen chooses by `few_colours`."""
+    """As configured; None: the screen chooses by the two below."""
     few_colours: bool = False
-    """No colour is wanted, or the terminal has only the 16 of its own."""
+    """The terminal has only the 16 colours of its own, for all that is known."""
+    no_colour: bool = False
+    """No colour is wanted."""
     ascii: bool = False
     """The terminal draws no symbols outside ASCII."""
     mouse: bool = False

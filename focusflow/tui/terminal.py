@@ -10,7 +10,9 @@ from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 
 from focusflow.tui.sparing import SparingUpdate
 
@@ -35,9 +37,17 @@ class GoodManners(App[Any]):
     lent = False
     """Another program has the terminal: Ctrl-C is meant for that one."""
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(self, *, theme: str = "textual-dark", no_colour: bool = False) -> None:
+        """Begin with a theme of Textual's; one it does not know is passed over. *no_colour*: whatever the theme, none is sent."""
+        # before anything else: the stylesheet and the filters are made for the theme that is there
+        self.set_reactive(App.theme, theme if theme in BUILTIN_THEMES else "textual-dark")
+        super().__init__()
         self.animation_level = "none"
+        # Textual's filter for a theme with colours of its own makes greys, and black of the terminal's own colours
+        self.no_color = no_colour
+        self._filters = [one for one in self._filters if not isinstance(one, Monochrome | NoColor)]
+        if no_colour:
+            self._filters.append(NoColor())
 
     def get_driver_class(self) -> type[Driver]:
         from textual.drivers.linux_driver import LinuxDriver

@@ -260,3 +260,22 @@ def test_a_database_that_cannot_be_written_is_shown_all_the_same(
     terminal.press("q")
 
     assert terminal.ended() == 0
+
+
+def test_without_colour_nothing_is_painted_in_one(open_terminal: OpenTerminal) -> None:
+    """Black on black is what Textual makes of a terminal's own colours: no colour at all is sent, and marks are seen."""
+    terminal = open_terminal("-m", "focusflow", "demo", "--speed", "10", NO_COLOR="1")
+    terminal.until(lambda text: "2 completed 9" in text)
+    terminal.press("j")
+    terminal.until("? help")
+
+    styles = re.findall(rb"\x1b\[([\d;]*)m", bytes(terminal.received))
+    coloured = [style for style in styles if any(_is_colour(code) for code in style.split(b";"))]
+    assert coloured == []
+    assert {cell.reverse for row in terminal.screen.buffer.values() for cell in row.values()} == {True, False}
+
+
+def _is_colour(code: bytes) -> bool:
+    """Say whether an SGR code sets a colour; 39 and 49 are the terminal's own."""
+    number = int(code or 0)
+    return 30 <= number <= 38 or 40 <= number <= 48 or number >= 90
