@@ -932,6 +932,11 @@ def local_zone_name(zone: tzinfo) -> str:
     return getattr(zone, "key", None) or str(zone)
 
 
+def screen_environment() -> dict[str, str]:
+    """Return what the environment says of the screen alone: keys, theme, symbols."""
+    return {name: value for name, value in os.environ.items() if name.startswith(f"{_GENERIC_PREFIX}SCREEN__")}
+
+
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What the environment tells of the terminal and the person before it."""
 

@@ -24,7 +24,7 @@ from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import now, run_async
 from focusflow.cli.work import logging_for, stopping_on_signals
-from focusflow.config import Settings, load
+from focusflow.config import Settings, load, screen_environment
 from focusflow.domain.jobs import JobId, Status
 from focusflow.domain.money import format_usd
 from focusflow.events import Bus, JobChanged, JobsAdded, Subscription
@@ -86,7 +86,7 @@ def _data_directory(keep: Path | None) -> Iterator[Path]:
 
 
 def _settings(data: Path, sandbox: Sandbox, speed: float, *, budget_usd: float) -> Settings:
-    environ = environment(sandbox, sandbox.notion.create_focusflow_database())
+    environ = screen_environment() | environment(sandbox, sandbox.notion.create_focusflow_database())
     return load(
         environ=environ,
         flags={

@@ -63,6 +63,7 @@ REST_SECONDS = 0.1
 """A cursor that rests so long is looked at; one that runs past is not."""
 TYPING_SECONDS = 0.15
 """A search begins when nobody has typed for so long."""
+ANSWER_SECONDS = 20.0
 DRAIN_LOOK_SECONDS = 0.5
 MATCHES_COUNTED = 10_000
 """What a search finds is counted up to here."""
@@ -167,7 +168,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if self.keys.problems:
             self.say(self.keys.problems[0], bad=True)
         elif self.facts.theme not in (None, self.theme):
-            self.say(f"There is no theme {self.facts.theme}: {self.facts.key('theme')} shows those there are.", bad=True)
+            self.say(
+                f"There is no theme {self.facts.theme}: {self.facts.key('theme')} shows those there are.", bad=True
+            )
 
     @property
     def _main(self) -> Screen[Any]:
@@ -222,6 +225,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def _show_changes(self, changes: Changes, *, lost: bool) -> None:
         if changes.added or lost:
             self.table.read_again()
+            if self.older is None:
+                self._look_for_older()
         elif changes.calls:
             self.table.read_rows(changes.calls)
         self.table.redraw(changes.moving)
@@ -313,8 +318,10 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.call_after_refresh(self._show_detail_soon)
 
     def say(self, sentence: str, *, bad: bool = False) -> None:
-        """Answer on the status line."""
+        """Answer on the status line; what is well is forgotten after a while, so that nobody takes it for news."""
         self._status.answer(sentence, style="$text-error" if bad else "")
+        if not bad:
+            self.set_timer(ANSWER_SECONDS, partial(self._status.forget, sentence))
 
     def on_said(self, message: Said) -> None:
         self.say(message.sentence, bad=message.bad)
@@ -550,9 +557,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         async def flow() -> None:
             self.older = older = await self.deeds.older()
             if older is not None:
-                self.tell(
-                    f"{older.said} found, {priced(older.price)} to do them all: press {self.facts.key('backlog')}."
-                )
+                self.tell(f"{self.facts.key('backlog')} does {older.said}, {priced(older.price)} together.")
 
         self.run_flow(flow)
 

@@ -218,10 +218,8 @@ class CallsTable(Widget, can_focus=True):
     def move(self, by: int) -> None:
         """Move the cursor; where rows are not held yet, it goes on as soon as they are."""
         where = self.window.index(self._cursor)
-        if where is None:
-            return
-        if self._owed:
-            self._owed += by
+        if where is None or self._owed:
+            self._owed += by if where is not None or not self.window.loaded else 0
             return
         target = where + by
         last = len(self.window.ids) - 1

@@ -42,8 +42,14 @@ class StatusLine(Band):
         self._listed = ""
 
     def answer(self, sentence: str, *, style: str = "") -> None:
+        """Show *sentence* until there is another, or until it is forgotten."""
         self._answer = (f" {plain(sentence)}", style)
         self._redraw()
+
+    def forget(self, sentence: str) -> None:
+        """Show *sentence* no longer, if it is still there."""
+        if self._answer[0] == f" {plain(sentence)}":
+            self.answer("")
 
     def listed(self, words: str) -> None:
         self._listed = words
@@ -53,8 +59,13 @@ class StatusLine(Band):
         self._redraw()
 
     def _redraw(self) -> None:
-        if self.size.width:
-            self.say(line([self._answer], [(f"{self._listed} ", "$text-muted")], self.size.width))
+        width = self.size.width
+        if not width:
+            return
+        listed = [(f"{self._listed} ", "$text-muted")] if self._listed else []
+        if Content.assemble(self._answer, *listed).cell_length >= width and self._answer[0]:
+            listed = []  # what was asked for goes before what can be asked for again
+        self.say(line([self._answer], listed, width))
 
 
 class SearchBox(Input):
@@ -73,18 +84,25 @@ class Keys(Band):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._shown: tuple[int, list[tuple[str, str]]] = (0, [])
+        self._offered: list[tuple[Action, str]] = []
+        self._keymap: Keymap | None = None
 
     def show(self, actions: Sequence[tuple[Action, str]], keymap: Keymap) -> None:
         """Show these actions, each with its word."""
-        state = (self.size.width, [(action.id, word) for action, word in actions])
-        if state == self._shown:
-            return
-        self._shown = state
+        if (list(actions), keymap) != (self._offered, self._keymap):
+            self._offered, self._keymap = list(actions), keymap
+            self._redraw()
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
         width, parts = self.size.width, list[Part]()
+        if self._keymap is None or not width:
+            return
         used = 0
-        for action, word in sorted(actions, key=lambda pair: -pair[0].footer):
-            keys = keymap.of(action)
+        for action, word in sorted(self._offered, key=lambda pair: -pair[0].footer):
+            keys = self._keymap.of(action)
             if not action.footer or not keys:
                 continue
             key = shown(keys[0])

@@ -235,6 +235,8 @@ class FakeDesk:
     broken: StoreError | None = None
     """Raised by every question and every wish."""
     slow: anyio.Event | None = None
+    late: anyio.Event | None = None
+    """What is asked is answered only then."""
     """Every wish waits for it."""
     heard: list[tuple[Any, ...]] = field(default_factory=list)
     """Every wish, as `("retry", ids)`."""
@@ -268,6 +270,8 @@ class FakeDesk:
 
     async def _asked(self) -> None:
         await anyio.lowlevel.checkpoint()
+        if self.late is not None:
+            await self.late.wait()
         if self.broken is not None:
             raise self.broken
 

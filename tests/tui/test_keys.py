@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from focusflow.domain.budgets import Period
 from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.errors import StoreBusy
-from focusflow.events import Bus
+from focusflow.events import Bus, JobsAdded
 from focusflow.ports import JobFilter, Order
 from focusflow.tui.actions import ACTIONS
 from focusflow.tui.app import FocusFlowApp, Hosted
@@ -365,12 +365,48 @@ async def test_older_calls_are_offered_with_their_price_and_done_by_b(
     old = [call(900 + n, status=Status.SKIPPED, skip_reason=reason) for n in range(3)]
     desk.add(*old)
     async with opened() as pilot:
-        assert "3 older calls found, $0.0252" in status(pilot)
+        assert "b does 3 older calls, $0.0252 together." in status(pilot)
         await pilot.press("b")
         await settle(pilot)
         await pilot.press("y")
         await settle(pilot)
         assert desk.heard == [("process", tuple(job.id for job in old), None)]
+
+
+async def test_older_calls_that_are_found_while_it_is_open_are_offered_too(
+    opened: Opened, desk: Desk, bus: Bus, settle: Settle, call: Callable[..., Job]
+) -> None:
+    """On the very first start there are none until somebody has looked."""
+    async with opened() as pilot:
+        reason = "recorded before 2026-11-20 (only new calls are processed)"
+        desk.add(call(900, status=Status.SKIPPED, skip_reason=reason))
+        bus.publish(JobsAdded(job_ids=(JobId("call000900"),)))
+        await settle(pilot)
+        assert "b does 1 older call, $0.0084 together." in status(pilot)
+
+
+async def test_keys_that_are_pressed_before_the_first_rows_are_there_are_kept(
+    opened: Opened, desk: Desk, settle: Settle
+) -> None:
+    """Whoever knows the keys does not wait for the database."""
+    desk.late = anyio.Event()
+    async with opened() as pilot:
+        await pilot.press("j", "j")
+        assert pilot.app.table.row is None
+        desk.late.set()
+        await settle(pilot)
+        assert cursor(pilot) == JobId("call000003")
+
+
+async def test_an_answer_that_needs_the_whole_line_gets_it(opened: Opened, settle: Settle) -> None:
+    """How many calls are listed can wait."""
+    async with opened() as pilot:
+        await settle(pilot)
+        assert status(pilot).rstrip().endswith("39 calls")
+        pilot.app.say("It is " + "so " * 12 + "that all of this line is needed.")
+        assert status(pilot).rstrip().endswith("needed.")
+        pilot.app.say("Done.")
+        assert status(pilot).rstrip().endswith("39 calls")
 
 
 # -------------------------------------------------------------------------------------------------------------- money

@@ -152,6 +152,7 @@ async def test_too_small(opened: Opened, text_of: Text, size: Size) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.pause(0.2)
         assert "Bruno Baker" in text_of(pilot.app)
+        assert text_of(pilot.app).splitlines()[-1].endswith("B budget  f filter")
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (100, 30), (120, 40), (200, 50)])
