@@ -1,6 +1,6 @@
 """What is a job, which states can it be in, and who may move it from one to the next?"""
 
-import secrets
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 def new_job_id() -> JobId:
     """Return ten random characters (50 bits): short enough to type, unique for any one person's calls."""
-    return JobId("".join(_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(10)))
+    return JobId("".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(10)))
 
 
 class Status(StrEnum):

@@ -1,6 +1,5 @@
 """What does a table of prices say, how old is it, and what does a call cost by its length alone?"""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +28,8 @@ class BadPrices(ValueError):
 
 def parse_audio_table(text: str) -> tuple[AudioRate, ...]:
     """Read a price table. Raises `BadPrices`."""
+    import tomllib  # a start that prices nothing does without
+
     try:
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as exc:
