@@ -396,6 +396,10 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             _log.error("a mistake in the screen", exc_info=event.worker.error)
             self.say(f"A mistake in FocusFlow: {event.worker.error}. It is in the log.", bad=True)
 
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """Look a key up; at once where the list has the keyboard, which would only hand it up the tree again."""
+        return await super()._check_bindings(key, priority and not self.table.has_focus)  # no binding of ours has priority
+
     def action_do(self, name: str) -> None:
         self.do(name)
 
@@ -445,7 +449,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self._status.display = not shown
         self._main.set_focus(box if shown else self.table)  # at once: what is typed next is meant for it
         if not shown:
-            self.table.post_message(CallsTable.Selected(self.table.row))
+            self.post_message(CallsTable.Selected(self.table.row))
 
     @on(Input.Changed, "#search")
     def _typed(self, event: Input.Changed) -> None:

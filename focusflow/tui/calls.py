@@ -374,9 +374,9 @@ class CallsTable(Widget, can_focus=True):
         return self.window.ids[self._top : self._top + self._height]
 
     def _tell(self, *, listed: bool = False) -> None:
-        self.post_message(self.Selected(self.row))
+        self.app.post_message(self.Selected(self.row))  # nobody between here and there listens
         if listed:
-            self.post_message(self.Listed())
+            self.app.post_message(self.Listed())
 
     def on_focus(self) -> None:
         self._redraw([self._cursor] if self._cursor else [], tell=False)

@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol, runtime_checkable
 
 from textual._xterm_parser import XTermParser
@@ -139,6 +139,8 @@ class TerminalDriver(LinuxDriver):
         self._descriptor = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
         self._out: Writer | None = None
         self._holding: ExitStack | None = None
+        self._frame: list[str] | None = None
+        """The pieces of the picture that is being drawn; None: none is."""
         self._bell: tuple[int, int] | None = None
         self._told_gone = False
 
@@ -148,10 +150,24 @@ class TerminalDriver(LinuxDriver):
         """Send *data* when the terminal takes it; while another program has the terminal nothing is sent."""
         if self._out is None:
             return
+        if self._frame is not None:
+            self._frame.append(data)
+            return
         self._out.write(data)
         if self._holding is None and self._out.lag > PATIENCE_SECONDS and self._out.tell_when_drained():
             self._holding = ExitStack()
             self._holding.enter_context(self._app.batch_update())
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        """Send what is written meanwhile in one piece: each would wake the thread that sends, which then waits for us."""
+        self._frame = []
+        try:
+            yield
+        finally:
+            pieces, self._frame = self._frame, None
+            if pieces:
+                self.write("".join(pieces))
 
     def _caught_up(self) -> None:
         """Paint everything anew, once, after frames were skipped."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import anyio
@@ -10,11 +10,13 @@ from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 
-from focusflow.tui.sparing import SparingUpdate
+from focusflow.tui.driver import TerminalDriver
+from focusflow.tui.sparing import SparingScreen, SparingUpdate
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +52,11 @@ class GoodManners(App[Any]):
             self._filters.append(NoColor())
 
     def get_driver_class(self) -> type[Driver]:
-        from textual.drivers.linux_driver import LinuxDriver
-
-        from focusflow.tui.driver import TerminalDriver
-
         chosen = super().get_driver_class()
         return TerminalDriver if chosen is LinuxDriver else chosen  # TEXTUAL_DRIVER may name another
+
+    def get_default_screen(self) -> Screen[Any]:
+        return SparingScreen()
 
     def on_ready(self) -> None:
         if self.on_painted is not None:
@@ -71,7 +72,8 @@ class GoodManners(App[Any]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if isinstance(renderable, ChopsUpdate):
             renderable = SparingUpdate(renderable.chops, renderable.spans, renderable.chop_ends)
-        super()._display(screen, renderable)
+        with self._driver.frame() if isinstance(self._driver, TerminalDriver) else nullcontext():
+            super()._display(screen, renderable)
 
     # Textual prints a traceback with the values of local variables, secrets among them
     def _fatal_error(self) -> None:

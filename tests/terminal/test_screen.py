@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -279,3 +279,40 @@ def _is_colour(code: bytes) -> bool:
     """Say whether an SGR code sets a colour; 39 and 49 are the terminal's own."""
     number = int(code or 0)
     return 30 <= number <= 38 or 40 <= number <= 48 or number >= 90
+
+
+@pytest.mark.timeout(150)
+def test_what_is_drawn_piece_by_piece_is_what_is_drawn_at_once(open_terminal: OpenTerminal) -> None:
+    """Only what changed is drawn: after any keys the screen is as a window that was just opened would show it."""
+    terminal = open_terminal("-m", "focusflow", "demo", "--speed", "10", columns=120, rows=40)
+    terminal.until(lambda text: all(part in text for part in ("3 failed 1", "9 waiting 1", "2 completed 9")))
+    for keys in (
+        ["j", "j", "k", "j"],
+        ["enter", "2", "j", "j"],
+        ["4", "j", "5", "j"],
+        ["escape", " ", "j", "v"],
+        ["s", "G"],
+    ):
+        terminal.press(*keys)
+        settle(terminal)
+        pieces = cells(terminal)
+        terminal.resize(119, 40)
+        settle(terminal)
+        terminal.resize(120, 40)
+        settle(terminal)
+        assert cells(terminal) == pieces, keys
+
+
+def settle(terminal: Terminal) -> None:
+    """Wait until nothing more is drawn."""
+    seen = -1
+    while seen != len(terminal.received):
+        seen = len(terminal.received)
+        terminal.read(0.4)
+
+
+def cells(terminal: Terminal) -> list[list[tuple[Any, ...]]]:
+    """Return what each cell looks like, without the first line, which tells the time, and the colour of blanks."""
+    screen = terminal.screen
+    rows = [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(1, screen.lines)]
+    return [[(cell.data, cell.data.strip() and cell.fg, cell.bg, cell.bold) for cell in row] for row in rows]

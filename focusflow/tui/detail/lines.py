@@ -69,7 +69,7 @@ class Lines(Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self.sheet.resize(event.size.width, event.size.height)
         self._seen = []
-        self.look()
+        self._moved()  # the line below tells which part is in sight
 
     # a long text is laid out in slices, between which keys are heard
     def _measure_later(self) -> None:
