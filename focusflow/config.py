@@ -7,7 +7,8 @@ each with the place it came from, its key and the nearest valid one.
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,11 @@ def _nothing_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _json_text(value: object) -> object:
+    """Let a key file's content stand as it is: YAML and the environment read JSON before we do."""
+    return json.dumps(value) if isinstance(value, dict) else _nothing_if_blank(value)
+
+
 def _five_fields(expression: str) -> str:
     from cronsim import CronSim, CronSimError
 
@@ -96,6 +102,39 @@ def _http_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url!r} is not an address; write it like https://api.example.com")
     return url.rstrip("/")
+
+
+def _database_address(address: str) -> str:
+    """Return the address. Raises `ValueError` with a sentence that does not repeat it: there may be a password in it."""
+    scheme, separator, rest = address.partition("://")
+    if separator and scheme not in ("sqlite", "postgresql", "postgres"):
+        near = _near(scheme, ("sqlite", "postgresql"))
+        raise ValueError(
+            f"{scheme}:// is not a database FocusFlow knows{near}; write sqlite:///path or postgresql://user@host/name"
+        )
+    if separator and scheme == "sqlite" and len(rest) < 2:
+        raise ValueError("the database needs a file; write sqlite:///path")
+    if separator and scheme == "sqlite" and not rest.startswith("/"):
+        raise ValueError("a path follows three strokes; write sqlite:///path")
+    return address
+
+
+def _two_letters(region: str) -> str:
+    if not re.fullmatch("[A-Za-z]{2}", region):
+        raise ValueError("Expected the two letters of a country, such as US or GB")
+    return region
+
+
+def _known_policies(names: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [f"there is no {name}{_near(name, PII_POLICIES)}" for name in names if name not in PII_POLICIES]:
+        raise ValueError("; ".join(unknown))
+    return names
+
+
+def _near(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return a question that names the nearest of the known words, if one is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _in_dollars(value: object) -> object:
@@ -121,11 +160,25 @@ def _price(value: object, name: str) -> object:
 
 _MOST_DOLLARS = 1_000_000
 
+_POLICIES = (
+    "account_number banking_information blood_type corporate_action credit_card_cvv credit_card_expiration "
+    "credit_card_number date date_interval date_of_birth day drivers_license drug duration effect email_address event "
+    "filename financial_metric gender gender_sexuality healthcare_number injury ip_address language location "
+    "location_address location_address_street location_city location_coordinate location_country location_state "
+    "location_zip marital_status medical_code medical_condition medical_process money_amount month nationality "
+    "number_sequence occupation organization organization_id organization_medical_facility passport_number password "
+    "person_age person_name phone_number physical_attribute political_affiliation product project religion sexuality "
+    "statistics time trend url us_social_security_number username vehicle_id year zodiac_sign"
+)
+PII_POLICIES = frozenset(_POLICIES.split())
+"""What AssemblyAI can black out; what is newer than this list can be set in `assemblyai.extra`."""
+
 Words = Annotated[tuple[str, ...], _Read(_comma_separated)]
 Cron = Annotated[str, _Check(_five_fields)]
 Url = Annotated[str, _Check(_http_url)]
 Secret = Annotated[SecretStr | None, _Read(_nothing_if_blank)]
 MaybeText = Annotated[str | None, _Read(_nothing_if_blank)]
+MaybeUrl = Annotated[MaybeText, _Check(lambda url: url and _http_url(url))]
 MaybePath = Annotated[Path | None, _Read(_nothing_if_blank)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)]
@@ -142,7 +195,7 @@ S = TypeVar("S", bound=Section)
 class Store(Section, frozen=True, kw_only=True):
     """Where jobs, transcripts and the ledger are kept."""
 
-    url: MaybeText = None
+    url: Annotated[MaybeText, _Check(lambda address: address and _database_address(address))] = None
     """`sqlite:///path`, a path, or `postgresql://...`. Empty: focusflow.db in the data directory."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     """SQLite only. FULL survives a power cut; NORMAL is faster and may lose the last seconds."""
@@ -151,7 +204,7 @@ class Store(Section, frozen=True, kw_only=True):
 class Drive(Section, frozen=True, kw_only=True):
     """Recordings in a Google Drive folder."""
 
-    credentials: Secret = None
+    credentials: Annotated[SecretStr | None, _Read(_json_text)] = None
     """A service account's key: the JSON itself or a path to it."""
     oauth_client_id: MaybeText = None
     """With `oauth_client_secret` and `oauth_refresh_token`: your own account instead of a service account."""
@@ -160,7 +213,7 @@ class Drive(Section, frozen=True, kw_only=True):
     folder_id: MaybeText = None
     """The folder's id: the last part of its address in the browser."""
     base_url: Url = "https://www.googleapis.com/drive/v3"
-    token_url: MaybeText = None
+    token_url: MaybeUrl = None
     """Empty: as the key says, else Google's."""
     allowed_users: Words = ()
     """Owners whose recordings are taken: addresses or *@domain. Empty: everybody's."""
@@ -242,7 +295,7 @@ class Call(Section, frozen=True, kw_only=True):
     """Whose phone it is; used to read names and to name speakers."""
 
     owner_name: MaybeText = None
-    region: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] = "US"
+    region: Annotated[str, _Check(_two_letters)] = "US"
     """Two letters; how numbers without a country code are read."""
 
 
@@ -262,7 +315,7 @@ class AssemblyAI(Section, frozen=True, kw_only=True):
     """Names and words that are often misheard; at most 1000 phrases of six words."""
     custom_spelling: dict[str, tuple[str, ...]] = {}
     """`{FocusFlow: [focus flow]}`: how the right-hand words are written."""
-    redact_pii_policies: Words = ()
+    redact_pii_policies: Annotated[Words, _Check(_known_policies)] = ()
     """What is blacked out: phone_number, person_name, ... Empty: nothing."""
     redact_pii_substitution: Literal["hash", "entity_name"] = "hash"
     entity_detection: bool = False
@@ -549,6 +602,10 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """`{"auto.min_duration": "AUTO_MIN_DURATION", "source": "config.yaml"}`"""
     file: Path | None
     """The file that was read; None: there was none."""
+    problems: Sequence[str] = ()
+    """What is wrong, one sentence each. `load` never returns any."""
+    unsure: frozenset[str] = frozenset()
+    """Keys of which nothing more can be said, because what was set could not be read. They have their defaults."""
 
 
 def load(
@@ -562,9 +619,22 @@ def load(
     *file* given must exist; otherwise `FOCUSFLOW_CONFIG`, then config.yaml here, then in the user's configuration directory.
     *flags* are dotted keys.
     """
+    loaded = examine(file=file, environ=environ, flags=flags)
+    if loaded.problems:
+        raise ConfigError(*loaded.problems)
+    return loaded
+
+
+def examine(
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Read as much of the configuration as can be read, as `load` does, and say what is wrong with the rest."""
     environ = os.environ if environ is None else environ
-    path = _find_file(file, environ)
-    layers = [(_from_yaml(path) if path else {}, str(path)), *_from_environment(environ)]
+    path, content, problems, unsure = _read_file(file, environ)
+    layers = [(content, str(path)), *_from_environment(environ)]
     layers += [({key: _from_flag(value)}, "command line") for key, value in (flags or {}).items() if value is not None]
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
@@ -573,7 +643,30 @@ def load(
             _forget_below(values, origins, key)
             values[key] = value
             origins[key] = origin
-    return Loaded(settings=_validated(values, origins), origins=origins, file=path)
+    problems += [f"{origins[key]}: {_unknown(key)}" for key in values if key not in _KEYS]
+    problems += _misspelt(environ)
+    read, refused = _understood_each(values)
+    problems += [f"{origins[key]}: {key}: {sentence}" for key, sentence in refused.items()]
+    settings, unsure = _built(Settings, read), unsure | refused.keys()
+    problems += placed(_contradictions(settings), origins, unsure)
+    return Loaded(settings=settings, origins=origins, file=path, problems=problems, unsure=unsure)
+
+
+class Complaint(Struct, frozen=True):
+    """A sentence about keys whose values are right by themselves, or that have none."""
+
+    sentence: str
+    keys: tuple[str, ...]
+    """The first is the one to be set; the sentence holds only where all of them are as the user wants them."""
+
+
+def placed(complaints: Iterable[Complaint], origins: Mapping[str, str], unsure: frozenset[str]) -> list[str]:
+    """Return the sentences, each after the place where its key was set; none about keys that are unsure."""
+    return [
+        f"{origins[complaint.keys[0]]}: {complaint.sentence}" if complaint.keys[0] in origins else complaint.sentence
+        for complaint in complaints
+        if unsure.isdisjoint(complaint.keys)
+    ]
 
 
 def _forget_below(values: dict[str, object], origins: dict[str, str], key: str) -> None:
@@ -593,11 +686,27 @@ def _find_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _from_yaml(path: Path) -> dict[str, object]:
+def _read_file(
+    file: Path | None, environ: Mapping[str, str]
+) -> tuple[Path | None, Mapping[str, object], list[str], frozenset[str]]:
+    """Return the file, what it sets, what is wrong with it, and of which keys nothing is known because of that."""
+    problems: list[str] = []
+    try:
+        path = _find_file(file, environ)
+        return path, _from_yaml(path, problems) if path else {}, problems, frozenset()
+    except ConfigError as exc:
+        return None, {}, list(exc.problems), frozenset(_KEYS)
+
+
+def _from_yaml(path: Path, problems: list[str]) -> dict[str, object]:
+    """Return what the file sets; what can be read all the same and is wrong is added to *problems*."""
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        document = loader.get_single_node()
+        problems += [f"{path}, {sentence}" for sentence in _said_twice(document)]
+        content = None if document is None else loader.construct_document(document)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -610,6 +719,20 @@ def _from_yaml(path: Path) -> dict[str, object]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys and values, such as `source: drive`")
     return dict(_flatten(content))
+
+
+def _said_twice(node: Any) -> Iterator[str]:
+    """Yield a sentence for each key that stands twice in one place: YAML would silently forget the first."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for name, value in node.value:
+        line = name.start_mark.line + 1
+        if isinstance(name, yaml.ScalarNode) and lines.setdefault(name.value, line) != line:
+            yield f"line {line}: {name.value} is there already, in line {lines[name.value]}: put both into one"
+        yield from _said_twice(value)
 
 
 def _flatten(tree: Mapping[object, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -684,20 +807,16 @@ def valid_keys() -> tuple[str, ...]:
     return tuple(_KEYS)
 
 
-def _validated(values: Mapping[str, object], origins: Mapping[str, str]) -> Settings:
-    problems = [_unknown(key, origins[key]) for key in values if key not in _KEYS]
+def _understood_each(values: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that are right by key, and sentences about the others by key, both in the order of the file."""
     read: dict[str, Any] = {}
+    refused: dict[str, str] = {}
     for key in filter(values.__contains__, _KEYS):
         try:
             read[key] = _understood(values[key], _KEYS[key])
         except ValueError as exc:
-            problems.append(f"{origins[key]}: {key}: {exc}")
-    if problems:
-        raise ConfigError(*problems)
-    settings = _built(Settings, read)
-    if problems := _contradictions(settings):
-        raise ConfigError(*problems)
-    return settings
+            refused[key] = str(exc)
+    return read, refused
 
 
 def _understood(value: object, kind: Any) -> Any:
@@ -712,7 +831,10 @@ def _understood(value: object, kind: Any) -> Any:
         value = datetime(value.year, value.month, value.day)
     try:
         value = msgspec.convert(
-            _TRUTHS.get(str(value).lower(), value) if kind is bool else value, kind, strict=False, dec_hook=_custom
+            _TRUTHS.get(str(value).lower(), value) if kind in _YES_OR_NO else value,
+            kind,
+            strict=False,
+            dec_hook=_custom,
         )
     except msgspec.ValidationError as exc:
         raise ValueError(_in_words(str(exc), kind)) from exc
@@ -722,6 +844,7 @@ def _understood(value: object, kind: Any) -> Any:
     return value
 
 
+_YES_OR_NO = (bool, bool | None)
 _TRUTHS: Mapping[str, bool] = {"yes": True, "on": True, "no": False, "off": False}
 """What people and YAML call true and false, besides true, false, 1 and 0."""
 
@@ -752,10 +875,15 @@ def _in_words(message: str, kind: Any) -> str:
     """Return msgspec's message as a sentence for people."""
     if choices := _choices(kind):
         return f"Expected {' or '.join(choices)}"
-    message = message.partition(" - at ")[0].partition(", got ")[0]
+    message = message.partition(" - at ")[0].partition(", got ")[0].replace(" of length >= 1", ", not an empty one")
     for theirs, ours in _IN_WORDS.items():
         message = message.replace(theirs, ours)
-    return message
+    return re.sub(" (>=|<=|>|<) ([0-9.]+)$", _limit_in_words, message)
+
+
+def _limit_in_words(found: re.Match[str]) -> str:
+    limit = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}[found[1]]
+    return f", {limit} {float(found[2]):,g}" if float(found[2]) < 1_000_000 else f", {limit} {float(found[2]):,.0f}"
 
 
 def _choices(kind: Any) -> tuple[str, ...]:
@@ -779,32 +907,69 @@ def _built(model: type[S], values: Mapping[str, Any], prefix: str = "") -> S:
     return model(**found)
 
 
-def _unknown(key: str, origin: str) -> str:
-    near = difflib.get_close_matches(key, [*valid_keys(), *_SECTIONS], n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else "; `focusflow config show` lists every key"
+def _unknown(key: str) -> str:
     if key in _SECTIONS:
-        return f"{origin}: {key} is a section: expected keys below it"
-    return f"{origin}: unknown key {key}{hint}"
+        return f"{key} is a section: expected keys below it"
+    near = _near(key, [*valid_keys(), *_SECTIONS], cutoff=0.5)
+    return f"unknown key {key}{near or '; `focusflow config show` lists every key'}"
 
 
-def _contradictions(settings: Settings) -> list[str]:
-    """Return what is wrong with keys that are right by themselves."""
-    problems = []
-    if settings.auto.since is not None and settings.auto.since.tzinfo is None:
-        problems.append("auto.since: say the zone as well, such as 2026-11-01T00:00:00+11:00")
-    if settings.auto.retry_base_seconds > settings.auto.retry_cap_seconds:
-        problems.append("auto.retry_base_seconds is longer than auto.retry_cap_seconds")
-    if (settings.openai.usd_per_million_input is None) != (settings.openai.usd_per_million_output is None):
-        problems.append("openai.usd_per_million_input and usd_per_million_output: set both prices, or neither")
+_OURS = "AUTO_"
+"""So begin names of ours without the prefix that every key has. Other programs may use it too, so it must be near."""
+_NEAR = 0.85
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with names in the environment that are meant for us, and are none of ours."""
+    for name in sorted(environ):
+        if name.startswith(_OURS) and name not in USER_NAMES and environ[name].strip():
+            near = _near(name, USER_NAMES, cutoff=_NEAR)
+            if near or name.startswith("AUTO_PROCESS_"):
+                yield f"{name}: this is not a name FocusFlow knows{near or '; config.example.yaml has them all'}"
+
+
+def nearly_ours(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return notes about names in the environment that nothing reads and that are nearly ours.
+
+    They are no problems: the environment is shared, and `DATABASE_URI` or `OPENAI_API_KEYS` may be another program's.
+    """
+    environ = os.environ if environ is None else environ
+    theirs = [name for name in sorted(environ) if name not in USER_NAMES and environ[name].strip()]
+    notes = []
+    for name in theirs:
+        near = difflib.get_close_matches(name, USER_NAMES, n=1, cutoff=_NEAR)
+        if near and near[0] not in environ and not name.startswith((_GENERIC_PREFIX, _OURS)):
+            notes.append(f"{name}: has no effect: this is not a name FocusFlow knows; did you mean {near[0]}?")
+    return notes
+
+
+def _contradictions(settings: Settings) -> Iterator[Complaint]:
+    """Yield what is wrong with keys that are right by themselves."""
+    auto, notion = settings.auto, settings.notion
+    if auto.since is not None and auto.since.tzinfo is None:
+        yield Complaint("auto.since: say the zone as well, such as 2026-11-01T00:00:00+11:00", ("auto.since",))
+    if auto.retry_base_seconds > auto.retry_cap_seconds:
+        first, longest = "auto.retry_base_seconds", "auto.retry_cap_seconds"
+        yield Complaint(f"{first} is longer than {longest}: the first wait cannot be the longest", (first, longest))
+    yield from _half_a_price(settings.openai)
     if settings.assemblyai.price_table is not None:
         try:
             price_table(settings)
         except ConfigError as exc:
-            problems += exc.problems
-    problems += _wrong_rules(settings)
-    if settings.notion.api_key and not (settings.notion.database_id or settings.notion.data_source_id):
-        problems.append("notion.api_key is set, notion.database_id is not: which database shall pages go to?")
-    return problems
+            yield from (Complaint(problem, ("assemblyai.price_table",)) for problem in exc.problems)
+    yield from (Complaint(problem, ("rules",)) for problem in _wrong_rules(settings))
+    if notion.api_key and not (notion.database_id or notion.data_source_id):
+        yield Complaint(
+            "notion.api_key is set, notion.database_id (NOTION_DATABASE_ID) is not: which database shall pages go to?",
+            ("notion.api_key", "notion.database_id", "notion.data_source_id"),
+        )
+
+
+def _half_a_price(openai: OpenAI) -> Iterator[Complaint]:
+    there, both = openai.usd_per_million_input, ("openai.usd_per_million_input", "openai.usd_per_million_output")
+    if (there is None) != (openai.usd_per_million_output is None):
+        set_one, other = both if there is not None else both[::-1]
+        yield Complaint(f"{set_one} is set, {other} is not: set both prices, or neither", (set_one, other))
 
 
 def _wrong_rules(settings: Settings) -> list[str]:
@@ -846,26 +1011,50 @@ def price_table(settings: Settings) -> "tuple[AudioRate, ...]":
 
 def missing_for_looking(settings: Settings) -> list[str]:
     """Return what must still be set before recordings can be looked for, one sentence each."""
-    problems = []
-    if settings.source == "drive":
-        own_account = settings.drive.oauth_client_id and settings.drive.oauth_refresh_token
-        if not (settings.drive.credentials or own_account):
-            problems.append("drive.credentials (GOOGLE_SERVICE_ACCOUNT_KEY) is not set: how may Google Drive be read?")
-        if not settings.drive.folder_id:
-            problems.append("drive.folder_id (GOOGLE_DRIVE_FOLDER_ID) is not set: which folder has the recordings?")
-    elif settings.folder.path is None:
-        problems.append("folder.path is not set: which folder has the recordings?")
-    return problems
+    return [complaint.sentence for complaint in _missing_for_looking(settings)]
 
 
 def missing_for_work(settings: Settings) -> list[str]:
     """Return what must still be set before calls can be processed, one sentence each."""
-    problems = missing_for_looking(settings)
+    return [complaint.sentence for complaint in what_is_missing(settings)]
+
+
+def what_is_missing(settings: Settings) -> Iterator[Complaint]:
+    """Yield what must still be set before calls can be processed."""
+    yield from _missing_for_looking(settings)
     if not settings.assemblyai.api_key:
-        problems.append("assemblyai.api_key (ASSEMBLYAI_API_KEY) is not set: nothing can be transcribed")
+        yield _unset("assemblyai.api_key (ASSEMBLYAI_API_KEY)", "nothing can be transcribed")
     if not settings.openai.api_key and settings.openai.base_url.startswith("https://api.openai.com"):
-        problems.append("openai.api_key (OPENAI_API_KEY) is not set: nothing can be summarised")
-    return problems
+        yield _unset("openai.api_key (OPENAI_API_KEY)", "nothing can be summarised", "openai.base_url")
+
+
+def _unset(key: str, consequence: str, *because: str) -> Complaint:
+    """Complain that *key* (with its name in the environment) is not set, which matters *because* of other keys."""
+    return Complaint(f"{key} is not set: {consequence}", (key.partition(" ")[0], *because))
+
+
+def _missing_for_looking(settings: Settings) -> Iterator[Complaint]:
+    which = "which folder has the recordings?"
+    if settings.source == "folder":
+        if settings.folder.path is None:
+            yield _unset("folder.path", which, "source")
+        return
+    if not settings.drive.credentials:
+        yield from _missing_of_the_own_account(settings.drive)
+    if not settings.drive.folder_id:
+        yield _unset("drive.folder_id (GOOGLE_DRIVE_FOLDER_ID)", which, "source")
+
+
+def _missing_of_the_own_account(drive: Drive) -> Iterator[Complaint]:
+    """Yield what is missing to read Drive without a service account."""
+    own = ("oauth_client_id", "oauth_client_secret", "oauth_refresh_token")
+    unset = [name for name in own if not getattr(drive, name)]
+    if len(unset) == len(own):
+        service_account = "drive.credentials (GOOGLE_SERVICE_ACCOUNT_KEY)"
+        yield _unset(service_account, "how may Google Drive be read?", "source")
+        return
+    for name in unset:
+        yield _unset(f"drive.{name}", f"your own account takes all three of {', '.join(own)}", "source")
 
 
 def without_effect(settings: Settings, origins: Mapping[str, str]) -> list[str]:

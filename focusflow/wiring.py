@@ -63,14 +63,19 @@ async def opened_store(settings: Settings, bus: Bus | None = None, *, to_read: b
     """Open the database that the settings name. Raises `StoreError`; `StoreReadOnly` where *to_read* may help."""
     from focusflow.store import open_store
 
-    if settings.store_url.startswith("postgres") and find_spec("psycopg") is None:
-        raise ConfigError(
-            "store.url: PostgreSQL needs one more package: install it with pip install 'focusflow[postgres]'"
-        )
+    if problem := missing_driver(settings):
+        raise ConfigError(problem)
     async with open_store(
         settings.store_url, bus=bus or Bus(), synchronous=settings.store.synchronous, to_read=to_read
     ) as store:
         yield store
+
+
+def missing_driver(settings: Settings) -> str | None:
+    """Return what must still be installed for the database that the settings name, if anything."""
+    if settings.store_url.startswith("postgres") and find_spec("psycopg") is None:
+        return "store.url: PostgreSQL needs one more package: install it with pip install 'focusflow[postgres]'"
+    return None
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -124,6 +129,23 @@ def drive_credentials(settings: Settings) -> Mapping[str, Any]:
     if not isinstance(info, dict):
         raise ConfigError(f"{name} is not a service account's key: download it anew as JSON.")
     return info
+
+
+def unusable_credentials(settings: Settings) -> str | None:
+    """Return what is wrong with the credentials for Drive, as far as can be told without asking Google."""
+    from focusflow.providers.drive.refusals import DriveRefused
+    from focusflow.providers.drive.vendor import load_credentials
+
+    try:
+        load_credentials(drive_credentials(settings), token_uri=settings.drive.token_url)
+    except ConfigError as exc:
+        return str(exc)
+    except DriveRefused:
+        return (
+            "drive.credentials (GOOGLE_SERVICE_ACCOUNT_KEY) is not a complete service account's key: "
+            "download it anew as JSON, and copy all of it"
+        )
+    return None
 
 
 @asynccontextmanager

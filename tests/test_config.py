@@ -7,15 +7,21 @@ import pytest
 import yaml
 
 from focusflow.config import (
+    PII_POLICIES,
     USER_NAMES,
     SecretStr,
     Settings,
+    examine,
     load,
+    missing_for_looking,
     missing_for_work,
+    nearly_ours,
     open_to_others,
+    placed,
     price_table,
     secrets,
     valid_keys,
+    what_is_missing,
     without_effect,
 )
 from focusflow.domain.jobs import Direction
@@ -103,7 +109,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_place_key_and_neighbour(t
         f"{file}: unknown key store.ulr; did you mean store.url?",
         f"{file}: timezone: 'Mars/Olympus' is not a time zone; write it like Australia/Melbourne",
         "AUTO_PROCESS_CRON: auto.cron: 'sometimes' is not a cron expression of five fields, such as */5 * * * *",
-        f"{file}: auto.concurrency: Expected a whole number >= 1",
+        f"{file}: auto.concurrency: Expected a whole number, at least 1",
     )
 
 
@@ -156,6 +162,111 @@ def test_contradictions_between_keys_are_named() -> None:
     assert len(caught.value.problems) == 4
 
 
+def test_wrong_keys_hide_neither_contradictions_nor_what_is_missing(tmp_path: Path) -> None:
+    """Whatever can be judged is judged; of a key that could not be read nothing more is said."""
+    file = write(tmp_path / "c.yaml", "store: {ulr: x}\nopenai: {api_key: [1]}\nauto: {retry_cap_seconds: 0}\n")
+
+    found = examine(
+        file=file,
+        environ={"NOTION_API_KEY": "n", "AUTO_PROCESS_SINCE": "2026-11-01T00:00:00", "AUTO_MAX_BATCH": "none"},
+        flags={"auto.retry_base_seconds": "7200"},
+    )
+
+    told = [sentence.split(" ")[0:2] for sentence in found.problems]
+    assert told == [
+        [f"{file}:", "unknown"],
+        ["AUTO_MAX_BATCH:", "auto.max_batch:"],
+        [f"{file}:", "auto.retry_cap_seconds:"],
+        [f"{file}:", "openai.api_key:"],
+        ["AUTO_PROCESS_SINCE:", "auto.since:"],
+        ["NOTION_API_KEY:", "notion.api_key"],
+    ]
+    missing = placed(what_is_missing(found.settings), found.origins, found.unsure)
+    assert [sentence.partition(" ")[0] for sentence in missing] == [
+        "drive.credentials",
+        "drive.folder_id",
+        "assemblyai.api_key",
+    ]
+
+
+def test_of_a_file_that_cannot_be_read_nothing_is_said_to_be_missing(tmp_path: Path) -> None:
+    """It may all be in there; the environment is judged all the same."""
+    file = write(tmp_path / "c.yaml", "source: [\n")
+
+    found = examine(file=file, environ={"AUTO_MAX_BATCH": "none"})
+
+    assert [sentence.partition(": ")[0] for sentence in found.problems] == [f"{file}, line 2", "AUTO_MAX_BATCH"]
+    assert placed(what_is_missing(found.settings), found.origins, found.unsure) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("auto: {min_duration: 30}\nsource: drive\nauto: {concurrency: 2}", "line 3: auto is there already, in line 1"),
+        ("auto:\n  max_batch: 1\n  max_batch: 2", "line 3: max_batch is there already, in line 2"),
+        ("screen: {keys: {\n  pause: x,\n  pause: y}}", "line 3: pause is there already, in line 2"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named_with_both_lines(tmp_path: Path, text: str, sentence: str) -> None:
+    """YAML alone would silently forget the first section with all that is in it."""
+    file = write(tmp_path / "c.yaml", text)
+
+    with pytest.raises(ConfigError) as caught:
+        load(file=file, environ={})
+
+    assert caught.value.problems == (f"{file}, {sentence}: put both into one",)
+
+
+def test_yaml_may_still_merge_what_is_said_once(tmp_path: Path) -> None:
+    """An anchor that is used twice, and a key that overrides a merged one, are no mistakes."""
+    text = "timeouts: &same {sync: 1, download: 2}\nrules: []\nretention: {log_days: 3}\nfolder: {path: /x}\n"
+    file = write(tmp_path / "c.yaml", text.replace("rules: []", "openai: {extra: {a: {<<: *same, sync: 2}, b: *same}}"))
+
+    settings = load(file=file, environ={}).settings
+
+    assert settings.openai.extra == {"a": {"sync": 2, "download": 2}, "b": {"sync": 1, "download": 2}}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("AUTO_MIN_DURATON", "did you mean AUTO_MIN_DURATION?"),
+        ("AUTO_PROCESS_BUDGET", "config.example.yaml has them all"),
+    ],
+)
+def test_a_misspelt_name_of_ours_in_the_environment_is_a_problem(name: str, hint: str) -> None:
+    """A minimum that nobody reads lets calls through that cost money."""
+    with pytest.raises(ConfigError) as caught:
+        load(environ={name: "30"})
+
+    assert caught.value.problems == (f"{name}: this is not a name FocusFlow knows; {hint}",)
+
+
+def test_a_name_that_is_nearly_ours_is_noted_and_no_problem() -> None:
+    """The environment is shared: only what stands where ours would is noted, and only where ours is not set."""
+    shared = {
+        "GOOGLE_DRIVE_FOLDERID": "x",
+        "AUTO_UPDATE": "1",
+        "OPENAI_ORG_ID": "o",
+        "DATABASE_URI": "",
+        "PATH": "/bin",
+    }
+    load(environ=shared)
+
+    assert nearly_ours(shared) == [
+        "GOOGLE_DRIVE_FOLDERID: has no effect: this is not a name FocusFlow knows; did you mean GOOGLE_DRIVE_FOLDER_ID?"
+    ]
+    assert nearly_ours(shared | {"GOOGLE_DRIVE_FOLDER_ID": "y"}) == []
+
+
+def test_an_own_account_for_drive_takes_three_keys() -> None:
+    """What is half set is named, instead of a service account that nobody wants."""
+    half = load(environ={"FOCUSFLOW_DRIVE__OAUTH_CLIENT_ID": "i", "FOCUSFLOW_DRIVE__OAUTH_REFRESH_TOKEN": "r"})
+
+    (sentence, *_) = missing_for_looking(half.settings)
+    assert sentence.startswith("drive.oauth_client_secret is not set: your own account takes all three of ")
+
+
 def test_what_is_missing_for_work_is_said_in_the_users_names() -> None:
     """`config check` on a fresh machine leads the way."""
     sentences = "\n".join(missing_for_work(Settings()))
@@ -202,6 +313,17 @@ def test_secrets_are_known_for_redaction_and_never_shown() -> None:
     assert isinstance(settings.openai.api_key, SecretStr)
 
 
+def test_a_key_files_content_can_be_pasted_as_it_is(tmp_path: Path) -> None:
+    """JSON is YAML as well; wherever it is read, it stays one secret text."""
+    key = '{"type": "service_account", "private_key": "-----BEGIN KEY-----\\n"}'
+    file = write(tmp_path / "c.yaml", f"drive:\n  credentials: {key}\n")
+
+    for loaded in (load(file=file, environ={}), load(environ={"FOCUSFLOW_DRIVE__CREDENTIALS": key})):
+        credentials = loaded.settings.drive.credentials
+        assert credentials is not None
+        assert credentials.get_secret_value() == key
+
+
 def test_secrets_inside_secrets_are_known_too() -> None:
     """A service account's private key and a database's password, without what is around them."""
     settings = load(
@@ -227,7 +349,25 @@ def test_the_example_is_plain_yaml() -> None:
         ("AUTO_PROCESS_SINCE", "soon", "Expected an instant such as 2026-11-01T00:00:00+11:00"),
         ("AUTO_MAX_BATCH", "2.5", "Expected a whole number"),
         ("FOCUSFLOW_SOURCE", "dropbox", "Expected drive or folder"),
-        ("FOCUSFLOW_CALL__REGION", "USA", "Expected text matching regex '^[A-Za-z]{2}$'"),
+        ("FOCUSFLOW_CALL__REGION", "USA", "Expected the two letters of a country, such as US or GB"),
+        ("AUTO_MAX_RETRIES", "-1", "Expected a whole number, at least 0"),
+        ("AUTO_CONCURRENCY", "1000", "Expected a whole number, at most 64"),
+        ("FOCUSFLOW_AUTO__MAX_AGE_DAYS", "0", "Expected a number, more than 0"),
+        ("AUTO_STALE_PROCESSING_MS", "1", "Expected a whole number, at least 1,000"),
+        ("AUTO_STALE_PROCESSING_MS", "86400001", "Expected a whole number, at most 86,400,000"),
+        ("FOCUSFLOW_ASSEMBLYAI__SPEECH_MODELS", "[]", "Expected a list, not an empty one"),
+        ("FOCUSFLOW_ASSEMBLYAI__SPEECH_THRESHOLD", "1.5", "Expected a number, at most 1"),
+        ("FOCUSFLOW_DRIVE__TOKEN_URL", "foo", "'foo' is not an address"),
+        ("DATABASE_URL", "foo://me:pw@host", "foo:// is not a database FocusFlow knows; write sqlite:///path or"),
+        ("DATABASE_URL", "postgres+asyncpg://host/db", "postgres+asyncpg:// is not a database FocusFlow knows"),
+        ("DATABASE_URL", "sqlit:///calls.db", "sqlit:// is not a database FocusFlow knows; did you mean sqlite?"),
+        ("DATABASE_URL", "sqlite://calls.db", "a path follows three strokes; write sqlite:///path"),
+        ("DATABASE_URL", "sqlite://", "the database needs a file; write sqlite:///path"),
+        (
+            "FOCUSFLOW_ASSEMBLYAI__REDACT_PII_POLICIES",
+            "person_name, phone_nummer",
+            "there is no phone_nummer; did you mean phone_number?",
+        ),
         ("FOCUSFLOW_ASSEMBLYAI__USD_PER_HOUR", '{"universal-2": "-1"}', "universal-2: expected dollars between 0 and"),
         ("FOCUSFLOW_ASSEMBLYAI__USD_PER_HOUR", '{"universal-2": "1 EUR"}', "universal-2: expected dollars as a bare"),
         ("FOCUSFLOW_OPENAI__PRICES", '{"llama": {"input": "nan", "output": 0}}', "llama.input: expected dollars"),
@@ -243,12 +383,23 @@ def test_a_value_that_does_not_fit_is_told_in_words(name: str, text: str, senten
 
     assert [problem.split(": ", 2)[0] for problem in caught.value.problems] == [name]
     assert sentence in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_what_can_be_blacked_out_is_what_the_service_knows() -> None:
+    """The list is kept here, so that reading the configuration loads no SDK."""
+    from assemblyai import PIIRedactionPolicy
+
+    assert {policy.value for policy in PIIRedactionPolicy} == PII_POLICIES
 
 
 @pytest.mark.parametrize(("text", "truth"), [("yes", True), ("on", True), ("1", True), ("No", False), ("False", False)])
 def test_truth_can_be_said_in_many_words(text: str, truth: bool) -> None:
     """Environments of the earlier version say 1, true or yes."""
-    assert load(environ={"AUTO_PROCESS_ENABLED": text}).settings.auto.enabled is truth
+    environ = {"AUTO_PROCESS_ENABLED": text, "FOCUSFLOW_LOGGING__JSON_LINES": text}
+    settings = load(environ=environ).settings
+
+    assert (settings.auto.enabled, settings.logging.json_lines) == (truth, truth)
 
 
 def test_a_day_without_a_zone_is_a_contradiction_and_no_crash(tmp_path: Path) -> None:

@@ -476,7 +476,7 @@ def config_check(
     as_json: AsJson = False,
 ) -> None:
     """Say everything that is wrong with the configuration, at once."""
-    from focusflow.cli.looking import check_config
+    from focusflow.cli.checking import check_config
 
     check_config(context.obj, online=online, as_json=as_json)
 

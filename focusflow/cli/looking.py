@@ -14,19 +14,9 @@ from msgspec.structs import replace
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import (
-    Loaded,
-    SecretStr,
-    Settings,
-    missing_for_work,
-    open_to_others,
-    valid_keys,
-    value_of,
-    without_effect,
-)
+from focusflow.config import Loaded, SecretStr, Settings, valid_keys, value_of
 from focusflow.domain.jobs import JobId, Status
 from focusflow.domain.money import format_usd
-from focusflow.errors import ConfigError
 from focusflow.ports import Calls, Control, JobDetail, JobFilter, JobRow, Stats
 
 if TYPE_CHECKING:
@@ -210,50 +200,6 @@ async def _export_markdown(details: AsyncIterator[JobDetail], to: Path, settings
     from focusflow.wiring import markdown_export
 
     return await markdown_export(details, to, settings)
-
-
-def check_config(options: Options, *, online: bool, as_json: bool) -> None:
-    try:
-        loaded = options.load()
-    except ConfigError as exc:
-        if not as_json:
-            raise
-        output.put_json({"file": None, "problems": list(exc.problems), "notes": []})
-        raise Finished(Exit.CONFIGURATION) from exc
-    problems = [*missing_for_work(loaded.settings), *unreadable_prompts(loaded.settings)]
-    notes = [*without_effect(loaded.settings, loaded.origins), *open_to_others(loaded)]
-    if online and not problems:
-        problems = run_async(lambda: _ask_services(loaded.settings))
-    if as_json:
-        output.put_json({"file": loaded.file and str(loaded.file), "problems": problems, "notes": notes})
-        raise Finished(Exit.CONFIGURATION if problems else Exit.DONE)
-    for sentence in notes:
-        say(f"note: {sentence}")
-    if problems:
-        raise Finished(Exit.CONFIGURATION, "\n".join(problems))
-    say(f"{loaded.file or 'Environment and defaults'}: all is well.")
-
-
-async def _ask_services(settings: Settings) -> list[str]:
-    from focusflow.wiring import check_services
-
-    return await check_services(settings)
-
-
-def unreadable_prompts(settings: Settings) -> list[str]:
-    """Return what is wrong with the files the model is to be instructed by, one sentence each."""
-    from focusflow.errors import Permanent
-    from focusflow.pipeline.prompts import PromptFiles
-
-    own = settings.prompts
-    files = PromptFiles(summary=own.summary, title=own.title, merge=own.merge)
-    problems = []
-    for key, read in (("summary", files.read_summary), ("title", files.read_title), ("merge", files.read_merge)):
-        try:
-            read()
-        except Permanent as exc:
-            problems.append(f"prompts.{key}: {exc}")
-    return problems
 
 
 def show_config(options: Options, *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from focusflow.cli.desk import LateDesk
 from focusflow.cli.engine import HostedEngine
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, collect_from_now_on, run_async
-from focusflow.cli.work import logging_for, warn_of_open_files
+from focusflow.cli.work import logging_for, warn_at_start
 from focusflow.config import Settings, missing_for_work, surroundings
 from focusflow.errors import StoreError, StoreReadOnly
 from focusflow.events import Bus
@@ -52,7 +52,7 @@ def run_screen(options: Options, *, monitor: bool, beside: bool) -> None:
     missing = missing_for_work(settings)
     purpose = Purpose(monitor=monitor, beside=beside, first_start=_what_to_set_up(missing) if missing else None)
     with logging_for(settings, quiet=True):
-        warn_of_open_files(loaded)
+        warn_at_start(loaded)
         run_async(partial(host, settings, purpose), collects=True)
 
 

@@ -32,6 +32,12 @@ class Options:
 
         return load(file=self.config, flags=self.flags)
 
+    def examine(self) -> "Loaded":
+        """Read as much of the configuration as can be read."""
+        from focusflow.config import examine
+
+        return examine(file=self.config, flags=self.flags)
+
     def keep_traceback(self, error: BaseException) -> str:
         """Write the traceback of a mistake to the log and return a sentence that says where it is."""
         from focusflow.cli.mistakes import kept

@@ -16,7 +16,7 @@ from anyio.abc import TaskStatus
 from focusflow.cli import output
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import Loaded, Settings, missing_for_looking, open_to_others, secrets
+from focusflow.config import Loaded, Settings, missing_for_looking, nearly_ours, open_to_others, secrets
 from focusflow.domain.jobs import PHASES, JobId, Phase, Step
 from focusflow.errors import ConfigError, StoreBusy
 from focusflow.ports import JobRow, RunPrice
@@ -45,9 +45,9 @@ def logging_for(settings: Settings, *, quiet: bool = False) -> Iterator[None]:
         yield
 
 
-def warn_of_open_files(loaded: Loaded) -> None:
-    """Log which files with keys in them others may read."""
-    for note in open_to_others(loaded):
+def warn_at_start(loaded: Loaded) -> None:
+    """Log what is no mistake and may be none of the user's wishes: misspelt names, files with keys that others may read."""
+    for note in (*nearly_ours(), *open_to_others(loaded)):
         _log.warning(note)
 
 
@@ -117,7 +117,7 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
                 raise Finished(Exit.SERVICE, f"New calls could not be looked for: {looking.error}")
 
     with logging_for(settings):
-        warn_of_open_files(loaded)
+        warn_at_start(loaded)
         run_async(work)
 
 

@@ -207,7 +207,7 @@ def test_config_check_says_as_json_what_it_says_to_people(call: Call, tmp_path: 
     missing = tmp_path / "none.md"
     bad = call("--set", f"prompts.title={missing}", "config", "check", "--json")
     assert bad.code == 3
-    assert bad.json["problems"][0].startswith(f"prompts.title: The prompt {missing} cannot be read")
+    assert bad.json["problems"][0].startswith(f"command line: prompts.title: The prompt {missing} cannot be read")
 
     unknown = call("--set", "store.ulr=x", "config", "check", "--json")
     assert unknown.code == 3

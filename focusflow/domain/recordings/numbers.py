@@ -21,3 +21,10 @@ def normal_number(text: str, region: str) -> str:
     if not phonenumbers.is_valid_number(number):
         return tidied
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_region(letters: str) -> bool:
+    """Say whether numbers are read in a country of these two letters."""
+    import phonenumbers
+
+    return letters.upper() in phonenumbers.SUPPORTED_REGIONS
