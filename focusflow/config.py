@@ -382,6 +382,8 @@ class NotionProperties(Section, frozen=True, kw_only=True):
     key: MaybeText = "External ID"
     contact: MaybeText = "Contact"
     number: MaybeText = "Number"
+    call_type: MaybeText = "Call Type"
+    """phone, whatsapp, mic, ... This column, Contact and Number are filled if they are there, and not missed."""
 
 
 class Notion(Section, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Summarizer,
         Transcriber,
     )
+    from focusflow.providers.notion import PropertyNames
     from focusflow.store import Store
     from focusflow.supervisor.processor import Throttle
     from focusflow.supervisor.supervisor import Supervisor
@@ -238,9 +239,8 @@ async def _opened_sinks(settings: Settings, clock: "Clock", bus: Bus, stack: Asy
     """Open every configured sink. None at all is fine: then a job is complete when it is summarised."""
     sinks: list[Sink] = []
     if settings.notion.api_key is not None:
-        from focusflow.providers.notion import PropertyNames, open_notion
+        from focusflow.providers.notion import open_notion
 
-        names = settings.notion.properties
         sinks.append(
             await stack.enter_async_context(
                 open_notion(
@@ -251,24 +251,33 @@ async def _opened_sinks(settings: Settings, clock: "Clock", bus: Bus, stack: Asy
                     requests_per_minute=settings.notion.requests_per_minute,
                     clock=clock,
                     tell=bus.publish,
-                    properties=PropertyNames(
-                        title=names.title,
-                        date=names.date,
-                        direction=names.direction,
-                        duration=names.duration,
-                        link=names.link,
-                        status=names.status,
-                        key=names.key,
-                        contact=names.contact,
-                        number=names.number,
-                        status_done=settings.notion.status_done,
-                    ),
+                    properties=property_names(settings),
                 )
             )
         )
     if settings.markdown.path is not None:
         sinks.append(markdown_sink(settings.markdown.path.expanduser(), settings))
     return sinks
+
+
+def property_names(settings: Settings) -> "PropertyNames":
+    """Return what the columns of the Notion database are called."""
+    from focusflow.providers.notion import PropertyNames
+
+    names = settings.notion.properties
+    return PropertyNames(
+        title=names.title,
+        date=names.date,
+        direction=names.direction,
+        duration=names.duration,
+        link=names.link,
+        status=names.status,
+        key=names.key,
+        contact=names.contact,
+        number=names.number,
+        call_type=names.call_type,
+        status_done=settings.notion.status_done,
+    )
 
 
 def markdown_sink(root: Path, settings: Settings) -> "Sink":

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from focusflow.config import Settings, load
 from focusflow.domain.jobs import Direction
 from focusflow.errors import Ambiguous, Held, Permanent
 from focusflow.ports import Page
@@ -15,6 +16,7 @@ from focusflow.providers.notion.properties import Role
 from focusflow.providers.notion.schema import Layout, layout_of, shown, values_for
 from focusflow.sandbox.faults import Fault, FaultPlan
 from focusflow.sandbox.notion import NotionService
+from focusflow.wiring import property_names
 
 Call = Callable[..., Page]
 
@@ -261,3 +263,13 @@ async def test_a_call_of_another_day_fits_too(world: World, a_call: Call) -> Non
     async with world.sink() as sink:
         await sink.create(a_call(call_at=early, contact_name="이영희", title="통화", key="ключ:" + "ж" * 1500))
         assert await sink.find("ключ:" + "ж" * 1500) is not None
+
+
+def test_every_column_of_notion_has_a_key_that_names_it() -> None:
+    """What the sink advises to set can be set, and reaches it."""
+    named = {role: f"My {role}" for role in Role}
+
+    settings = load(environ={}, flags={f"notion.properties.{role}": name for role, name in named.items()}).settings
+
+    assert {role: property_names(settings).of(role) for role in Role} == named
+    assert property_names(Settings()) == PropertyNames(title="Title")
