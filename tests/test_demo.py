@@ -51,16 +51,16 @@ def test_every_call_is_done_and_nothing_is_left(tmp_path: Path) -> None:
     assert not (tmp_path / ".local").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_can_be_stopped_in_the_middle(tmp_path: Path, number: signal.Signals) -> None:
-    """What was begun is told, nothing is left."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_it_can_be_stopped_in_the_middle(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """What was begun is told, nothing is left; the exit code is the signal's."""
     process = demo(tmp_path)
     assert process.stdout is not None
     assert any(" transcribing " in line for line in process.stdout)
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)
 
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "calls are not finished." in err
     assert "Traceback" not in err
     assert leftovers(tmp_path) == []

@@ -121,7 +121,7 @@ def _line_by_line(*, speed: float, keep: Path | None) -> None:
                 async with stopping_on_signals() as signals, opened_works(settings) as works:
                     signals.stop = works.supervisor.stop
                     await _show(works, sandbox, speed)
-                    ending = Exit.INTERRUPTED if signals.stopped else Exit.SERVICE
+                    ending = signals.code or Exit.SERVICE
                     await _sum_up(works, sandbox, data, kept=keep is not None, ending=ending)
 
     say("FocusFlow demo: Drive, AssemblyAI, OpenAI and Notion are emulated on this")

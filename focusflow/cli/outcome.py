@@ -2,8 +2,9 @@
 
 import io
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 
 from focusflow.errors import BadRequest, ConfigError, FocusFlowError, StoreError
@@ -26,6 +27,14 @@ class Exit(IntEnum):
     """The terminal went away."""
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+BY_SIGNAL: Mapping[int, Exit] = {
+    signal.SIGHUP: Exit.HUNG_UP,
+    signal.SIGINT: Exit.INTERRUPTED,
+    signal.SIGTERM: Exit.TERMINATED,
+}
+"""What a command ends with when a signal told it to, however cleanly it stopped: what was asked for may not be done."""
 
 
 class Finished(Exception):

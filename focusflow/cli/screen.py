@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from focusflow.cli.desk import LateDesk
 from focusflow.cli.engine import HostedEngine
-from focusflow.cli.outcome import Exit, Finished, say
+from focusflow.cli.outcome import BY_SIGNAL, Exit, Finished, say
 from focusflow.cli.session import Options, collect_from_now_on, run_async
 from focusflow.cli.work import logging_for, warn_at_start
 from focusflow.config import Settings, missing_for_work, surroundings
@@ -38,8 +38,6 @@ WRITABLE_SECONDS = 5.0
 """So often a database that can only be read is tried anew."""
 WORKER_SECONDS = 5.0
 """So often a screen that only looks makes sure that somebody works."""
-
-_CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED, signal.SIGHUP: Exit.HUNG_UP}
 
 
 def run_screen(options: Options, *, monitor: bool, beside: bool) -> None:
@@ -332,7 +330,7 @@ class _House:
                 elif self._stop.is_set():
                     everything.cancel()
                 else:
-                    self._end(_CODES[number])
+                    self._end(BY_SIGNAL[number])
 
     def _terminal_gone(self) -> None:
         if self.settings.screen.on_hangup == "headless":

@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from focusflow.cli import output
-from focusflow.cli.outcome import Exit, Finished, say
+from focusflow.cli.outcome import BY_SIGNAL, Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
 from focusflow.config import Loaded, Settings, missing_for_looking, nearly_ours, open_to_others, secrets
 from focusflow.domain.jobs import PHASES, JobId, Phase, Step
@@ -62,25 +62,24 @@ class Signals:
 
     stop: Callable[[], None] | None = None
     """Begins to stop cleanly; None: nothing has begun yet that would need it."""
-    stopped: bool = False
-    """Set when a signal came and `stop` was called."""
-    at_once: bool = False
-    """Set when a signal came that could not wait."""
+    code: Exit | None = None
+    """The exit code that the first signal asks for; None: there was none."""
 
 
 @asynccontextmanager
 async def stopping_on_signals(*, quiet: bool = False) -> AsyncIterator[Signals]:
     """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly, saying so unless *quiet*, and the second one at once.
 
-    Raises `Finished` with `Exit.INTERRUPTED` after a stop at once; jobs have handed themselves back even then.
+    Raises `Finished` with the code of the first one, if there was one, also when all was done; jobs have handed themselves
+    back even after a stop at once.
     """
     signals = Signals()
     async with anyio.create_task_group() as group:
         await group.start(partial(_listen, signals, group.cancel_scope, quiet=quiet))
         yield signals
         group.cancel_scope.cancel()
-    if signals.at_once:
-        raise Finished(Exit.INTERRUPTED)
+    if signals.code is not None:
+        raise Finished(signals.code)
 
 
 async def _listen(
@@ -91,14 +90,14 @@ async def _listen(
         wanted.append(signal.SIGHUP)
     with anyio.open_signal_receiver(*wanted) as received:
         task_status.started()
-        async for _ in received:
+        async for number in received:
+            signals.code = signals.code or BY_SIGNAL[number]
             if signals.stop is None:
                 break
             if not quiet:
                 say("Stopping: work in flight is finished or handed back. Once more stops at once.")
             signals.stop()
-            signals.stop, signals.stopped = None, True
-    signals.at_once = True
+            signals.stop = None
     everything.cancel()
 
 
@@ -206,22 +205,22 @@ def process_now(
             output.put_json([output.job_json(row) for row in run_async(lambda: _rows(settings, asked))])
         return
 
-    async def work() -> list[JobRow]:
+    async def work() -> None:
         from focusflow.wiring import opened_works
 
         async with stopping_on_signals() as signals, opened_works(settings, only=asked) as works:
             signals.stop = works.supervisor.stop
             await works.supervisor.process_due()
             details = [await works.store.detail(job_id, events=0) for job_id in asked]
-            return [detail.row for detail in details if detail is not None]
+            rows = [detail.row for detail in details if detail is not None]
+            if as_json:
+                output.put_json([output.job_json(row) for row in rows])
+            else:
+                output.put(output.jobs_table(rows, settings.zone))
+            _unless_all_finished(rows, ending=signals.code or Exit.SERVICE)
 
     with logging_for(settings, quiet=not sys.stderr.isatty()):
-        rows = run_async(work)
-    if as_json:
-        output.put_json([output.job_json(row) for row in rows])
-    else:
-        output.put(output.jobs_table(rows, settings.zone))
-    _unless_all_finished(rows)
+        run_async(work)
 
 
 async def _rows(settings: Settings, job_ids: Sequence[JobId]) -> list[JobRow]:
@@ -230,14 +229,14 @@ async def _rows(settings: Settings, job_ids: Sequence[JobId]) -> list[JobRow]:
     return [detail.row for detail in details if detail is not None]
 
 
-def _unless_all_finished(rows: Sequence[JobRow]) -> None:
-    """End the command with an error when a call that was asked for is not done; its line says why."""
+def _unless_all_finished(rows: Sequence[JobRow], *, ending: Exit) -> None:
+    """End the command with *ending* when a call that was asked for is not done; its line says why."""
     for row in rows:
         if PHASES[row.job.status] is Phase.WORKING:
             say(f"{row.job.id} is being processed by {row.job.claimed_by}, another FocusFlow on this database.")
     resting = [row.job.id for row in rows if PHASES[row.job.status] is Phase.RESTING]
     if resting:
-        raise Finished(Exit.SERVICE, f"Not completed: {', '.join(resting)}. `focusflow jobs show ID` says more.")
+        raise Finished(ending, f"Not completed: {', '.join(resting)}. `focusflow jobs show ID` says more.")
 
 
 def _step(name: str | None) -> Step | None:

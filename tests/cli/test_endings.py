@@ -12,10 +12,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from focusflow import __version__
 from focusflow.cli.outcome import Exit, Finished, explained
+from focusflow.cli.work import stopping_on_signals
 from focusflow.errors import ConfigError, NewerDatabase, SourceError, StoreError
 from focusflow.sandbox.faults import Fault
 from focusflow.store.migrations import newest
@@ -43,11 +45,15 @@ def at_rest(machine: Machine) -> None:
 # ------------------------------------------------------------------------------------------------------------- signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+"""With the exit code each of them ends every command with, finished or not."""
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_during_work_hands_it_back_and_the_next_run_goes_on(
-    make_machine: MakeMachine, number: signal.Signals
+    make_machine: MakeMachine, number: signal.Signals, code: int
 ) -> None:
-    """Exit code 0; the call rests, not failed; what was ordered is not ordered again."""
+    """The signal's exit code; the call rests, not failed; what was ordered is not ordered again."""
     machine = make_machine(faults=SLOW)
     machine.server.add("Linden")
     running = machine.start("run")
@@ -55,7 +61,7 @@ def test_a_signal_during_work_hands_it_back_and_the_next_run_goes_on(
     running.signal(number)
     ended = running.ended()
 
-    assert ended.code == 0
+    assert ended.code == code
     assert "Stopping: work in flight is finished or handed back." in ended.err
     assert "Traceback" not in ended.err
     (job,) = machine.jobs()
@@ -67,6 +73,40 @@ def test_a_signal_during_work_hands_it_back_and_the_next_run_goes_on(
     (job,) = machine.jobs()
     assert job["status"] == "completed"
     assert machine.server.bill("assemblyai") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+async def test_a_signal_is_the_end_also_where_everything_was_finished(number: signal.Signals, code: int) -> None:
+    """Whoever started the command learns that it was told to stop: what follows in a script does not follow."""
+
+    async def work() -> None:
+        stopped = anyio.Event()
+        async with stopping_on_signals(quiet=True) as signals:
+            signals.stop = stopped.set
+            os.kill(os.getpid(), number)
+            await stopped.wait()
+
+    with pytest.raises(Finished) as ended:
+        await work()
+
+    assert ended.value.code == code
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_before_anything_has_begun_ends_it_at_once(
+    machine: Machine, number: signal.Signals, code: int
+) -> None:
+    """While another program keeps the database locked there is nothing to hand back."""
+    machine.run("stats")
+    writer = sqlite3.connect(machine.data / "focusflow.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    running = machine.start("run")
+    running.until_said("locked")
+    running.signal(number)
+    ended = running.ended()
+    writer.close()
+
+    assert (ended.code, "Traceback" in ended.err) == (code, False)
 
 
 def test_a_second_signal_does_not_wait_for_the_grace(make_machine: MakeMachine) -> None:
@@ -87,7 +127,7 @@ def test_a_second_signal_does_not_wait_for_the_grace(make_machine: MakeMachine) 
 
 
 def test_a_call_processed_by_hand_can_be_stopped(make_machine: MakeMachine) -> None:
-    """It is not done, and the exit code says so."""
+    """It is not done, and said not to be; the exit code is the signal's."""
     machine = make_machine(faults=SLOW)
     machine.server.add("Linden")
     machine.run("discover")
@@ -98,7 +138,9 @@ def test_a_call_processed_by_hand_can_be_stopped(make_machine: MakeMachine) -> N
     running.signal(signal.SIGTERM)
     ended = running.ended()
 
-    assert ended.code == 5
+    assert ended.code == 143
+    assert ended.out.splitlines()[1].split()[:2] == [job["id"], "discovered"]
+    assert ended.err.splitlines()[-1].startswith(f"Not completed: {job['id']}.")
     assert "Traceback" not in ended.err
     at_rest(machine)
 
