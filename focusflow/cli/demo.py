@@ -5,12 +5,13 @@ The four services are emulated on loopback; the product talks to them through it
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -314,7 +315,13 @@ def _plan(faults: Path | None) -> FaultPlan:
 
 @asynccontextmanager
 async def _serving(port: int, plan: FaultPlan, speed: float) -> AsyncIterator[tuple[Sandbox, Mapping[str, str]]]:
-    async with build_sandbox(port=port, faults=plan, speed=speed) as sandbox:
+    async with AsyncExitStack() as stack:
+        try:
+            sandbox = await stack.enter_async_context(build_sandbox(port=port, faults=plan, speed=speed))
+        except OSError as exc:
+            why = os.strerror(exc.errno).lower() if exc.errno else str(exc)
+            sentence = f"Port {port} cannot be used ({why}): choose another, or 0 for any free one."
+            raise Finished(Exit.USAGE, sentence) from exc
         yield sandbox, environment(sandbox, sandbox.notion.create_focusflow_database())
 
 

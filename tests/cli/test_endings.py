@@ -314,6 +314,17 @@ def test_wrong_usage_is_exit_code_2_and_says_what_to_try(call: Call, arguments: 
     assert "Traceback" not in told.err
 
 
+def test_a_port_that_is_taken_is_a_usage_error(call: Call, machine: Machine, tmp_path: Path) -> None:
+    """One sentence and nothing in the log: it is no mistake of ours."""
+    port = machine.server.sandbox.root_url.rpartition(":")[2]
+
+    told = call("sandbox", "--port", port)
+
+    assert (told.code, told.out) == (2, "")
+    assert told.err == f"Port {port} cannot be used (address already in use): choose another, or 0 for any free one.\n"
+    assert "Traceback" not in (tmp_path / "data" / "focusflow.log").read_text(encoding="utf-8")
+
+
 def test_the_version_is_data(call: Call) -> None:
     """`focusflow --version`, without any configuration."""
     assert call("--version").out == f"focusflow {__version__}\n"
