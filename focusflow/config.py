@@ -217,8 +217,8 @@ class Drive(Section, frozen=True, kw_only=True):
     """Empty: as the key says, else Google's."""
     allowed_users: Words = ()
     """Owners whose recordings are taken: addresses or *@domain. Empty: everybody's."""
-    accept_ownerless: bool = True
-    """Files on shared drives have no owner: take them, or refuse them."""
+    accept_ownerless: bool | None = None
+    """Files on shared drives have no owner: take them, or refuse them. Empty: taken unless `allowed_users` says whose."""
 
 
 class Folder(Section, frozen=True, kw_only=True):
@@ -524,6 +524,12 @@ class Settings(Section, frozen=True, kw_only=True):
         return None if self.budget.daily_usd is None else micros_from_usd(self.budget.daily_usd)
 
     @cached_property
+    def accepts_ownerless(self) -> bool:
+        """Whether recordings without an owner are taken: as set, else unless a list says whose; a folder's have none."""
+        wish = self.drive.accept_ownerless
+        return (self.source == "folder" or not self.drive.allowed_users) if wish is None else wish
+
+    @cached_property
     def routing(self) -> "tuple[RoutingRule, ...]":
         """The rules, read; those that are wrong are left out, which loading does not allow."""
         if not self.rules:
@@ -826,6 +832,8 @@ def _understood(value: object, kind: Any) -> Any:
     marks = getattr(kind, "__metadata__", ())
     if isinstance(value, str):
         value = value.strip()
+        if not value and _may_be_empty(kind):
+            return None
     for mark in marks:
         if isinstance(mark, _Read):
             value = mark.rewrite(value)
@@ -846,6 +854,10 @@ def _understood(value: object, kind: Any) -> Any:
     return value
 
 
+def _may_be_empty(kind: Any) -> bool:
+    return type(None) in get_args(get_args(kind)[0] if get_origin(kind) is Annotated else kind)
+
+
 _YES_OR_NO = (bool, bool | None)
 _TRUTHS: Mapping[str, bool] = {"yes": True, "on": True, "no": False, "off": False}
 """What people and YAML call true and false, besides true, false, 1 and 0."""
@@ -861,6 +873,7 @@ def _custom(kind: type, value: object) -> object:
 
 
 _IN_WORDS: Mapping[str, str] = {
+    " | null": "",
     "`int`": "a whole number",
     "`float`": "a number",
     "`bool`": "true or false",
@@ -868,7 +881,6 @@ _IN_WORDS: Mapping[str, str] = {
     "`array`": "a list",
     "`object`": "keys and values",
     "`datetime`": "an instant such as 2026-11-01T00:00:00+11:00",
-    " | null": "",
     "Invalid RFC3339 encoded datetime": "Expected an instant such as 2026-11-01T00:00:00+11:00",
 }
 

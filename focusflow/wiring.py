@@ -689,7 +689,7 @@ def discovery_of(settings: Settings, store: "Store", source: "Source", rules: "R
             zone=settings.zone,
             region=settings.call.region.upper(),
             allowed_owners=settings.drive.allowed_users,
-            accept_ownerless=settings.drive.accept_ownerless,
+            accept_ownerless=settings.accepts_ownerless,
             sidecar_wait=timedelta(minutes=settings.discovery.sidecar_wait_minutes),
             skip_twins=settings.discovery.duplicates == "skip",
             estimate=Pricing(settings, clock).estimate,

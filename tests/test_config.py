@@ -267,6 +267,18 @@ def test_an_own_account_for_drive_takes_three_keys() -> None:
     assert sentence.startswith("drive.oauth_client_secret is not set: your own account takes all three of ")
 
 
+@pytest.mark.parametrize(
+    ("allowed", "wish", "taken"),
+    [("", "", True), ("me@example.com", "", False), ("", "no", False), ("me@example.com", "yes", True)],
+)
+def test_a_list_of_owners_is_not_passed_by_files_without_one(allowed: str, wish: str, taken: bool) -> None:
+    """Unless that is said; without a list, everybody's files are taken, and nobody's too."""
+    environ = {"ALLOWED_USERS": allowed, "FOCUSFLOW_DRIVE__ACCEPT_OWNERLESS": wish}
+
+    assert load(environ=environ).settings.accepts_ownerless is taken
+    assert load(environ=environ | {"FOCUSFLOW_SOURCE": "folder"}).settings.accepts_ownerless is (wish != "no")
+
+
 def test_what_is_missing_for_work_is_said_in_the_users_names() -> None:
     """`config check` on a fresh machine leads the way."""
     sentences = "\n".join(missing_for_work(Settings()))
@@ -350,6 +362,8 @@ def test_the_example_is_plain_yaml() -> None:
         ("AUTO_MAX_BATCH", "2.5", "Expected a whole number"),
         ("FOCUSFLOW_SOURCE", "dropbox", "Expected drive or folder"),
         ("FOCUSFLOW_CALL__REGION", "USA", "Expected the two letters of a country, such as US or GB"),
+        ("FOCUSFLOW_LOGGING__JSON_LINES", "perhaps", "Expected true or false"),
+        ("FOCUSFLOW_AUTO__MAX_PARALLEL", "x", "Expected a whole number"),
         ("AUTO_MAX_RETRIES", "-1", "Expected a whole number, at least 0"),
         ("AUTO_CONCURRENCY", "1000", "Expected a whole number, at most 64"),
         ("FOCUSFLOW_AUTO__MAX_AGE_DAYS", "0", "Expected a number, more than 0"),
