@@ -139,11 +139,12 @@ def watch(
     every: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="How often to look for what changed.")
     ] = 2.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each change, one a line.")] = False,
 ) -> None:
     """Tell each change in a line, for pipes and screen readers. Does no work itself; Ctrl-C ends it."""
     from focusflow.cli.watch import watch_changes
 
-    watch_changes(context.obj, every=every)
+    watch_changes(context.obj, every=every, as_json=as_json)
 
 
 @app.command()

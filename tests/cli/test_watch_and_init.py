@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,27 @@ def test_each_change_is_one_plain_line(machine: Machine) -> None:
     assert (ended.code, ended.err) == (143, "")
     assert any("at work: " in line for line in heard)
     assert all(character.isprintable() for line in heard for character in line.rstrip("\n"))
+
+
+def test_each_change_is_one_json_object_a_line(machine: Machine) -> None:
+    """For programs: the state of the work with its counts, and each call as `jobs list --json` shows it."""
+    machine.server.add("Linden")
+    watching = machine.start("watch", "--json", "--every", "0.1")
+    assert watching.process.stdout is not None
+    first = json.loads(watching.process.stdout.readline())
+    assert (first["change"], first["paused"], first["instances"]) == ("work", False, [])
+    assert first["counts"]["completed"] == 0
+    assert datetime.fromisoformat(first["at"]).tzinfo == UTC
+    assert machine.run("run", "--until-idle").code == 0
+    heard = [json.loads(watching.process.stdout.readline())]
+    while heard[-1]["change"] != "call" or heard[-1]["job"]["status"] != "completed":
+        heard.append(json.loads(watching.process.stdout.readline()))
+    watching.signal(signal.SIGTERM)
+    watching.ended()
+
+    assert any(told["instances"] for told in heard if told["change"] == "work")
+    (job,) = machine.jobs()
+    assert (heard[-1]["job"].keys(), heard[-1]["job"]["id"]) == (job.keys(), job["id"])
 
 
 def test_a_configuration_is_written_once(call: Call, tmp_path: Path) -> None:
