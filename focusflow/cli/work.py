@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from focusflow.cli import output
 from focusflow.cli.outcome import BY_SIGNAL, Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
 from focusflow.config import Loaded, Settings, missing_for_looking, nearly_ours, open_to_others, secrets
-from focusflow.domain.jobs import PHASES, JobId, Phase, Step
+from focusflow.domain.jobs import PHASES, WORKING, JobId, Phase, Status, Step
 from focusflow.errors import ConfigError, StoreBusy
 from focusflow.ports import JobRow, RunPrice
 
@@ -114,10 +115,39 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
             looking = works.supervisor.discovery_loop
             if until_idle and looking.broken:
                 raise Finished(Exit.SERVICE, f"New calls could not be looked for: {looking.error}")
+            if until_idle and signals.code is None:
+                say(await _how_it_stands(works))
 
     with logging_for(settings):
         warn_at_start(loaded)
         run_async(work)
+
+
+async def _how_it_stands(works: "Works") -> str:
+    """Return how many calls there are of each kind now that nothing is left to do, and what the rest waits for."""
+    at = now()
+    stats = await works.store.stats(now=at, day_start=at, month_start=at)
+    due_at = await works.store.next_due_at(now=at)
+    counts = stats.counts
+    kinds = [
+        (counts[Status.COMPLETED], "completed"),
+        (counts[Status.FAILED], "failed"),
+        (counts[Status.SKIPPED], "skipped"),
+        (sum(counts[status] for status in WORKING), "in work elsewhere"),
+        (counts[Status.DISCOVERED], "waits" if counts[Status.DISCOVERED] == 1 else "wait"),
+    ]
+    told = ", ".join(f"{count} {kind}" for count, kind in kinds if count or kind == "completed")
+    sentences = [f"Nothing left to do now: {told}."]
+    if stats.control.paused:
+        sentences.append("FocusFlow is paused; `focusflow resume` goes on.")
+    elif due_at is not None:
+        sentences.append(f"The next is due at {_clock(due_at, at, works.settings)}.")
+    return " ".join(sentences)
+
+
+def _clock(at: datetime, now: datetime, settings: Settings) -> str:
+    local, today = at.astimezone(settings.zone), now.astimezone(settings.zone).date()
+    return f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
 
 
 @asynccontextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -30,6 +32,34 @@ def test_a_run_finds_processes_and_ends(machine: Machine) -> None:
     again = machine.run("run", "--until-idle")
     assert again.code == 0
     assert machine.server.bill("assemblyai") == 2
+
+
+def test_a_run_until_idle_says_how_everything_stands(make_machine: MakeMachine) -> None:
+    """One sentence at the end, with the numbers of the database and when the next call is due."""
+    refused = Fault(service="assemblyai", kind="status", status=401, path="/v2/upload", times=1)
+    machine = make_machine(faults=[refused])
+    machine.server.add("Linden")
+
+    held = machine.run("run", "--until-idle", FOCUSFLOW_TIMEZONE="UTC").err.splitlines()[-1]
+
+    ((due,),) = machine.rows("SELECT next_attempt_at FROM jobs")
+    at = datetime.fromtimestamp(due / 1_000, ZoneInfo("UTC"))
+    assert held in (
+        f"Nothing left to do now: 0 completed, 1 waits. The next is due at {at:%H:%M}.",
+        f"Nothing left to do now: 0 completed, 1 waits. The next is due at {at:%Y-%m-%d %H:%M}.",
+    )
+
+    machine.server.add("Carmen", "Voice 004")
+    (job,) = machine.jobs()
+    assert machine.run("skip", job["id"]).code == 0
+    assert machine.run("run", "--until-idle").err.splitlines()[-1] == (
+        "Nothing left to do now: 1 completed, 2 skipped."
+    )
+    machine.run("unskip", job["id"])
+    machine.run("pause")
+    assert machine.run("run", "--until-idle").err.splitlines()[-1] == (
+        "Nothing left to do now: 1 completed, 1 skipped, 1 waits. FocusFlow is paused; `focusflow resume` goes on."
+    )
 
 
 def test_discover_looks_and_pays_for_nothing(machine: Machine) -> None:
