@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code (see `focusflow.cli.outcome.Exit`)."""
     gc.disable()  # a start makes little garbage, and looking for it is an eighth of its time; `run_async` looks again
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        code = 130  # while something was still imported; the name of this number may not be there yet
+    sys.exit(code)
+
+
+def _run(words: Sequence[str]) -> int:
     from focusflow.cli.outcome import explained
     from focusflow.cli.session import Options, collect_from_now_on
 
     options = Options()
-    words = sys.argv[1:] if arguments is None else arguments
     try:
-        sys.exit(explained(_parsed(words, options) if words else _screen(options), options.keep_traceback))
+        return explained(_parsed(words, options) if words else _screen(options), options.keep_traceback)
     finally:
         collect_from_now_on()  # for whoever called this as a function
 

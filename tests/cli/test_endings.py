@@ -159,6 +159,35 @@ def machine_ordered(machine: Machine) -> None:
         follow.communicate()
 
 
+INTERRUPTED_AT_AN_IMPORT = """
+import os, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+from focusflow.cli import main
+main(["stats"])
+"""
+
+
+@pytest.mark.parametrize("name", ["focusflow.cli.outcome", "typer", "focusflow.cli.looking", "focusflow.store"])
+def test_an_interrupt_while_it_starts_is_quiet(machine: Machine, name: str) -> None:
+    """Ctrl-C before a command has begun: exit code 130 and not a word, whatever is being imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT_AN_IMPORT, name],
+        env=machine.environ,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_reader_that_leaves_is_no_mistake(machine: Machine, finished: tuple[Path, dict[str, str]]) -> None:
     """`focusflow jobs export | head -1`: exit code 0 and not a word."""
     data, _ = finished
