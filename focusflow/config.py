@@ -159,6 +159,8 @@ def _price(value: object, name: str) -> object:
 
 
 _MOST_DOLLARS = 1_000_000
+_MOST = 1_000_000_000
+"""More than anybody wants, and less than a database or a span of time can hold."""
 
 _POLICIES = (
     "account_number banking_information blood_type corporate_action credit_card_cvv credit_card_expiration "
@@ -180,7 +182,8 @@ Secret = Annotated[SecretStr | None, _Read(_nothing_if_blank)]
 MaybeText = Annotated[str | None, _Read(_nothing_if_blank)]
 MaybeUrl = Annotated[MaybeText, _Check(lambda url: url and _http_url(url))]
 MaybePath = Annotated[Path | None, _Read(_nothing_if_blank)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=36_500)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)]
 Usd = Annotated[float, msgspec.Meta(ge=0, le=_MOST_DOLLARS)]
 
@@ -254,7 +257,7 @@ class Auto(Section, frozen=True, kw_only=True):
     """phone, whatsapp, mic, ... Empty: all."""
     unknown_direction: Literal["process", "skip"] = "process"
     """What happens to a call whose direction nothing tells (WhatsApp and microphone recordings have no arrow)."""
-    max_age_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    max_age_days: Days | None = None
     """Older calls are skipped. Empty: no limit."""
     only_future: bool = True
     """Only calls recorded after FocusFlow's first start on this database."""
@@ -267,7 +270,7 @@ class Auto(Section, frozen=True, kw_only=True):
     """Calls processed in parallel by this instance."""
     max_parallel: Positive | None = None
     """Calls processed in parallel by all instances on this database together. Empty: no limit."""
-    daily_max_jobs: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    daily_max_jobs: Annotated[int, msgspec.Meta(ge=0, le=_MOST)] | None = None
     max_jobs_per_minute: Positive | None = None
     max_retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
     retry_base_seconds: Seconds = 60
@@ -396,7 +399,7 @@ class Notion(Section, frozen=True, kw_only=True):
     base_url: Url = "https://api.notion.com"
     properties: NotionProperties = NotionProperties()
     status_done: str = "Complete"
-    requests_per_minute: Annotated[int, msgspec.Meta(ge=6)] = 180
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=6, le=100_000)] = 180
     """Notion allows an integration 180, on larger plans 600; say less where others share the integration."""
 
 
@@ -420,7 +423,7 @@ class Timeouts(Section, frozen=True, kw_only=True):
 class Retention(Section, frozen=True, kw_only=True):
     """How long things are kept."""
 
-    log_days: Annotated[float, msgspec.Meta(gt=0)] = 30
+    log_days: Days = 30
     """Lines of jobs' own logs."""
 
 
