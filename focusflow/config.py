@@ -725,6 +725,8 @@ def _from_yaml(path: Path, problems: list[str]) -> dict[str, object]:
         raise ConfigError(f"{path}{where}: this is not YAML: {problem}") from exc
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: cannot be read: {exc}") from exc
+    except ValueError as exc:  # the parser makes instants of what looks like one
+        raise ConfigError(f"{path}: a value in it cannot be: {exc}") from exc
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -732,18 +734,30 @@ def _from_yaml(path: Path, problems: list[str]) -> dict[str, object]:
     return dict(_flatten(content))
 
 
-def _said_twice(node: Any) -> Iterator[str]:
+def _said_twice(document: Any) -> Iterator[str]:
     """Yield a sentence for each key that stands twice in one place: YAML would silently forget the first."""
     import yaml
 
-    if not isinstance(node, yaml.MappingNode):
-        return
+    waiting, seen = [document], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))  # an alias may lead back to where we are
+        if isinstance(node, yaml.MappingNode):
+            yield from _twice_among(name for name, _ in node.value if isinstance(name, yaml.ScalarNode))
+            waiting += [value for _, value in reversed(node.value)]
+        else:
+            waiting += reversed(node.value)
+
+
+def _twice_among(names: Iterable[Any]) -> Iterator[str]:
     lines: dict[str, int] = {}
-    for name, value in node.value:
+    for name in names:
         line = name.start_mark.line + 1
-        if isinstance(name, yaml.ScalarNode) and lines.setdefault(name.value, line) != line:
+        if name.value in lines:
             yield f"line {line}: {name.value} is there already, in line {lines[name.value]}: put both into one"
-        yield from _said_twice(value)
+        lines.setdefault(name.value, line)
 
 
 def _flatten(tree: Mapping[object, object], prefix: str = "") -> Iterator[tuple[str, object]]:

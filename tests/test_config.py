@@ -119,6 +119,8 @@ def test_everything_that_is_wrong_is_said_at_once_with_place_key_and_neighbour(t
         ("a: [", "line 1: this is not YAML"),
         ("- a\n- b", "expected keys and values"),
         ("auto: 3", "auto is a section"),
+        ("auto: {since: 2026-13-01}", "a value in it cannot be: month must be in 1..12"),
+        ("? [a]\n: b", "this is not YAML"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str, sentence: str) -> None:
@@ -204,6 +206,11 @@ def test_of_a_file_that_cannot_be_read_nothing_is_said_to_be_missing(tmp_path: P
     [
         ("auto: {min_duration: 30}\nsource: drive\nauto: {concurrency: 2}", "line 3: auto is there already, in line 1"),
         ("auto:\n  max_batch: 1\n  max_batch: 2", "line 3: max_batch is there already, in line 2"),
+        (
+            "rules:\n- when: {}\n  then: {process: true}\n  when: {type: mic}",
+            "line 4: when is there already, in line 2",
+        ),
+        ("auto: {max_batch: 1, max_batch: 2}", "line 1: max_batch is there already, in line 1"),
         ("screen: {keys: {\n  pause: x,\n  pause: y}}", "line 3: pause is there already, in line 2"),
     ],
 )
@@ -215,6 +222,13 @@ def test_a_key_that_is_there_twice_is_named_with_both_lines(tmp_path: Path, text
         load(file=file, environ={})
 
     assert caught.value.problems == (f"{file}, {sentence}: put both into one",)
+
+
+def test_a_file_that_contains_itself_is_read_to_its_end(tmp_path: Path) -> None:
+    """YAML can say so; the sentence is about the value."""
+    file = write(tmp_path / "c.yaml", "openai: {extra: {}}\nauto: &auto {order: *auto}\nrules: &rules [*rules]\n")
+
+    assert [sentence.split(" ")[1] for sentence in examine(file=file, environ={}).problems] == ["auto.order:", "rules:"]
 
 
 def test_yaml_may_still_merge_what_is_said_once(tmp_path: Path) -> None:
