@@ -32,6 +32,7 @@ from focusflow.events import Bus, JobChanged, JobsAdded, Subscription
 from focusflow.ports import JobFilter, JobRow
 from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
 from focusflow.sandbox.faults import Fault, FaultPlan
+from focusflow.sandbox.notion import API_KEY as NOTION_KEY
 from focusflow.sandbox.openai import API_KEY as OPENAI_KEY
 from focusflow.sandbox.recordings import Recording, standard_recordings
 from focusflow.sandbox.server import Sandbox, build_sandbox
@@ -58,7 +59,7 @@ def environment(sandbox: Sandbox, database_id: str) -> dict[str, str]:
         "OPENAI_API_KEY": OPENAI_KEY,
         "OPENAI_BASE_URL": f"{sandbox.url_of('openai')}/v1",
         "OPENAI_MODEL": "gpt-6-luna",
-        "NOTION_API_KEY": "ntn_sandbox",
+        "NOTION_API_KEY": NOTION_KEY,
         "NOTION_DATABASE_ID": database_id,
         "NOTION_BASE_URL": sandbox.url_of("notion"),
         "AUTO_PROCESS_ONLY_FUTURE": "false",

@@ -23,6 +23,7 @@ from focusflow.config import Settings, load
 from focusflow.ports import Delivery, JobDetail, JobFilter
 from focusflow.sandbox.assemblyai import API_KEY as ASSEMBLYAI_KEY
 from focusflow.sandbox.faults import Fault
+from focusflow.sandbox.notion import API_KEY as NOTION_KEY
 from focusflow.sandbox.openai import API_KEY as OPENAI_KEY
 from focusflow.sandbox.request_log import LoggedRequest, RequestLog
 from focusflow.sandbox.server import Sandbox, build_sandbox
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 TEN = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SCRIPT = "clinic-appointment"
-NOTION_KEY = "ntn_sandbox"
-"""As `environment` has it."""
 
 
 @dataclass
@@ -337,7 +336,6 @@ async def emulated(*, data: Path, clock: MachineClock | None = None) -> AsyncIte
     async with build_sandbox(clock=clock.unix, log=log, recordings=False, speed=speed) as sandbox:
         sandbox.openai.delta_seconds = 0.0
         sandbox.notion.window.limit = 1_000_000
-        sandbox.notion.tokens = {NOTION_KEY}
         database_id = sandbox.notion.create_focusflow_database()
         yield World(sandbox=sandbox, clock=clock, log=log, data=data, database_id=database_id)
 

@@ -107,7 +107,7 @@ async def test_a_wrong_key_waits_for_a_better_one(works: OpenWorks) -> None:
         delivery = await w.delivery(job_id)
         assert "check NOTION_API_KEY" in str(delivery.error)
         assert delivery.next_attempt_at == w.clock.now() + timedelta(seconds=900)
-        w.sandbox.notion.tokens = None
+        w.sandbox.notion.tokens = {"ntn_wrong"}  # it was Notion that was wrong
         w.clock.at += timedelta(seconds=900)
         await w.redeliver()
         assert (await w.delivery(job_id)).error is None

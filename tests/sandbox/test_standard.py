@@ -7,6 +7,7 @@ import aiohttp
 
 from focusflow.sandbox.assemblyai import API_KEY
 from focusflow.sandbox.drive.files import FOLDER
+from focusflow.sandbox.notion import API_KEY as NOTION_KEY
 from focusflow.sandbox.recordings import standard_recordings
 from focusflow.sandbox.scripts import SCRIPTS
 from focusflow.sandbox.server import build_sandbox
@@ -46,6 +47,22 @@ async def test_what_lies_in_drive_can_be_understood_by_the_transcriber(clock: Un
         assert transcript["status"] == "completed"
         assert SCRIPTS["spanish-order"].utterances[0][3] in transcript["text"]
         assert len(sandbox.bill.of("assemblyai")) == 1
+
+
+async def test_each_service_lets_in_only_its_own_key(clock: UnixClock) -> None:
+    """A wrong key is found out here as it is by the real ones."""
+    version = {"Notion-Version": "2026-03-11"}
+    async with build_sandbox(clock=clock, recordings=False) as sandbox, aiohttp.ClientSession() as session:
+        doors = {
+            f"{sandbox.url_of('assemblyai')}/v2/transcript": "",
+            f"{sandbox.url_of('openai')}/v1/models": "Bearer ",
+            f"{sandbox.url_of('notion')}/v1/users/me": "Bearer ",
+        }
+        for url, scheme in doors.items():
+            async with session.get(url, headers={"Authorization": f"{scheme}wrong", **version}) as answer:
+                assert answer.status == 401, url
+        async with session.get(url, headers={"Authorization": f"Bearer {NOTION_KEY}", **version}) as answer:
+            assert answer.status == 200
 
 
 async def test_a_second_sandbox_with_the_same_seed_holds_the_same_files(clock: UnixClock) -> None:

@@ -1,5 +1,5 @@
 """Notion, emulated: a workspace with databases, pages and blocks, and every limit of the real one."""
 
-from focusflow.sandbox.notion.service import NotionService
+from focusflow.sandbox.notion.service import API_KEY, NotionService
 
-__all__ = ["NotionService"]
+__all__ = ["API_KEY", "NotionService"]

@@ -34,6 +34,7 @@ from focusflow.sandbox.notion.window import RateWindows
 from focusflow.sandbox.notion.wire import Wire, title_of
 from focusflow.sandbox.service import Bill, Service, UnixClock
 
+API_KEY: Final = "ntn_sandbox"
 EDGE_BODY_LIMIT: Final = 5_000_000
 """Beyond this the edge answers, with its own page."""
 QUERY_RESULT_LIMIT: Final = 10_000
@@ -62,7 +63,7 @@ class NotionService(WorkspacePeople, Service):
         bill: Bill,
         faults: FaultPlan | None = None,
         seed: int = 0,
-        tokens: Collection[str] | None = None,
+        tokens: Collection[str] = (API_KEY,),
         capabilities: Collection[str] = CAPABILITIES,
         requests_per_window: int = 180,
         window_seconds: float = 60.0,
@@ -74,8 +75,8 @@ class NotionService(WorkspacePeople, Service):
     ) -> None:
         super().__init__(clock=clock, bill=bill)
         self.faults = faults if faults is not None else FaultPlan()
-        self.tokens = None if tokens is None else set(tokens)
-        """The tokens let in; None lets in any that is not empty."""
+        self.tokens = set(tokens)
+        """The tokens let in."""
         self.capabilities = set(capabilities)
         self.window = RateWindows(clock=clock, limit=requests_per_window, seconds=window_seconds)
         self.visibility_delay = visibility_delay
@@ -158,8 +159,7 @@ class NotionService(WorkspacePeople, Service):
 
     def _token(self, authorization: str) -> str:
         scheme, _, token = authorization.partition(" ")
-        known = token.strip() if self.tokens is None else token in self.tokens
-        if scheme.lower() != "bearer" or not known:
+        if scheme.lower() != "bearer" or token not in self.tokens:
             raise NotionError(401, "unauthorized", "API token is invalid.")
         return token
 
