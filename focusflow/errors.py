@@ -1,6 +1,6 @@
 """What can go wrong, sorted by what the caller does next.
 
-    FocusFlowError                    one sentence for a person; the traceback belongs in the log
+    FocusFlowError                    one sentence for a person; the log says what lies behind it
     |-- ConfigError                   stop and mend the configuration
     |-- BadRequest                    what a person asked for cannot be meant: say why, change nothing
     |-- StoreError                    the database cannot be used: say so, stop, lose nothing
@@ -28,6 +28,9 @@ from enum import StrEnum
 
 LONGEST_MESSAGE = 2_000
 """Characters. What a service says is passed on, but not the whole of a web page."""
+LONGEST_CAUSE = 200
+"""Characters of what lies behind an error: others' words, for whoever looks closer."""
+DEEPEST_CAUSE = 3
 
 
 def _sentence(message: str) -> str:
@@ -38,6 +41,17 @@ def _sentence(message: str) -> str:
 
 class FocusFlowError(Exception):
     """Anything we raise on purpose; `str()` is a sentence for a person, without secrets."""
+
+
+def cause_of(error: BaseException) -> str | None:
+    """Return in one line what *error* was raised from, kinds and words; None if it was raised for itself."""
+    causes: list[str] = []
+    cause = error.__cause__
+    while cause is not None and len(causes) < DEEPEST_CAUSE:
+        words = " ".join(str(cause)[: 2 * LONGEST_CAUSE].split())
+        causes.append(f"{type(cause).__name__}: {words[:LONGEST_CAUSE]}" if words else type(cause).__name__)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return ", from ".join(dict.fromkeys(causes)) or None
 
 
 class ConfigError(FocusFlowError):

@@ -4,7 +4,7 @@ Events are hints that something changed; the store is the truth. A slow listener
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -73,7 +73,7 @@ class ServiceState(StrEnum):
     OK = "ok"
     SLOW = "slow"
     LIMITED = "limited"
-    """It asked us to wait."""
+    """It asked us to wait, or takes only a part of what we have for it."""
     BROKEN = "broken"
 
 
@@ -147,10 +147,22 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._called: list[Callable[[Event], None]] = []
 
     def publish(self, event: Event) -> None:
+        for listener in self._called:
+            listener(event)
         for subscription in self._subscriptions:
             subscription.put(event)
+
+    @contextmanager
+    def calling(self, listener: Callable[[Event], None]) -> Iterator[None]:
+        """Call *listener* with each event, before anything else happens, while the context lasts; it must not wait."""
+        self._called.append(listener)
+        try:
+            yield
+        finally:
+            self._called.remove(listener)
 
     @contextmanager
     def subscribe(self, *, limit: int = 10_000) -> Iterator[Subscription]:

@@ -82,8 +82,16 @@ def logging_to(
         root.setLevel(level_before)
 
 
+def for_programs(stream: TextIO, json_lines: bool | None) -> bool:
+    """Say whether a program reads *stream* and gets JSON, as *json_lines* has it; None: unless it is a terminal."""
+    return not stream.isatty() if json_lines is None else json_lines
+
+
 class ForPrograms(logging.Formatter):
-    """Renders a line as a JSON object: what happened, what was said beside it (`extra`), and the traceback."""
+    """Renders a line as a JSON object: what happened, what was said beside it (`extra`), and what led to it.
+
+    That is the traceback of a mistake, and of an error that was expected a line, until level debug asks for more.
+    """
 
     def __init__(self, redaction: Redaction) -> None:
         super().__init__()
@@ -152,8 +160,8 @@ def _handlers(
     if file is not None:
         yield _formatted(_private_file(file), ForPrograms(redaction))
     if stream is not None:
-        as_json = not stream.isatty() if json_lines is None else json_lines
         people = ForPeople(redaction, colour=_wants_colour(stream))
+        as_json = for_programs(stream, json_lines)
         yield _formatted(logging.StreamHandler(stream), ForPrograms(redaction) if as_json else people)
 
 

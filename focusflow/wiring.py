@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from focusflow.config import Settings, local_zone_name, missing_for_work, price_table
 from focusflow.errors import ConfigError, FocusFlowError
+from focusflow.event_log import logged
 from focusflow.events import Bus
 
 if TYPE_CHECKING:
@@ -518,8 +519,9 @@ async def opened_works(
 async def works_on(
     settings: Settings, store: "Store", bus: Bus, *, only: "tuple[JobId, ...] | None" = None, clock: "Clock"
 ) -> AsyncIterator[Works]:
-    """Open the services for a store that is open already, and close them again."""
+    """Open the services for a store that is open already, and close them again; what happens meanwhile is logged."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(logged(bus))
         services = await stack.enter_async_context(opened_services(settings, clock, bus))
         rules = await rules_of(settings, store, clock)
         chain = _chain(settings, store, services, rules, clock, bus)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from focusflow.domain.jobs import JobId, Status
-from focusflow.events import Bus, ControlChanged, JobChanged, JobsAdded
+from focusflow.events import Bus, ControlChanged, Event, JobChanged, JobsAdded
 
 
 def change(n: int) -> JobChanged:
@@ -70,3 +70,15 @@ async def test_a_listener_that_is_cancelled_has_left() -> None:
         assert await events.get() == change(1)
 
     assert bus._subscriptions == set()
+
+
+def test_who_is_called_hears_each_event_as_it_happens() -> None:
+    """Before the teller goes on, and not a moment longer than it wants to."""
+    bus = Bus()
+    heard: list[Event] = []
+    with bus.calling(heard.append):
+        bus.publish(change(1))
+        assert heard == [change(1)]
+    bus.publish(change(2))
+
+    assert heard == [change(1)]

@@ -30,7 +30,7 @@ def watch_changes(options: Options, *, every: float, as_json: bool) -> None:
         from focusflow.wiring import opened_store
 
         stopped = anyio.Event()
-        async with stopping_on_signals(quiet=True) as signals, opened_store(settings) as store:
+        async with stopping_on_signals(tell=_to_nobody) as signals, opened_store(settings) as store:
             signals.stop = stopped.set
             watcher = Watcher(settings)
             while not stopped.is_set():
@@ -54,6 +54,10 @@ class Change:
 
 def _as_json(change: Change) -> str:
     return json.dumps(change.data, ensure_ascii=False)
+
+
+def _to_nobody(_: str) -> None:
+    """It stops at once: there is nothing to finish, and nothing to say."""
 
 
 @dataclass(slots=True)

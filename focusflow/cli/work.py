@@ -68,15 +68,15 @@ class Signals:
 
 
 @asynccontextmanager
-async def stopping_on_signals(*, quiet: bool = False) -> AsyncIterator[Signals]:
-    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly, saying so unless *quiet*, and the second one at once.
+async def stopping_on_signals(*, tell: Callable[[str], None] = say) -> AsyncIterator[Signals]:
+    """Let the first SIGINT, SIGTERM or SIGHUP stop cleanly, which *tell* is told, and the second one at once.
 
     Raises `Finished` with the code of the first one, if there was one, also when all was done; jobs have handed themselves
     back even after a stop at once.
     """
     signals = Signals()
     async with anyio.create_task_group() as group:
-        await group.start(partial(_listen, signals, group.cancel_scope, quiet=quiet))
+        await group.start(partial(_listen, signals, group.cancel_scope, tell))
         yield signals
         group.cancel_scope.cancel()
     if signals.code is not None:
@@ -84,7 +84,7 @@ async def stopping_on_signals(*, quiet: bool = False) -> AsyncIterator[Signals]:
 
 
 async def _listen(
-    signals: Signals, everything: anyio.CancelScope, *, quiet: bool, task_status: TaskStatus[None]
+    signals: Signals, everything: anyio.CancelScope, tell: Callable[[str], None], *, task_status: TaskStatus[None]
 ) -> None:
     wanted = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked for it to be ignored
@@ -95,8 +95,7 @@ async def _listen(
             signals.code = signals.code or BY_SIGNAL[number]
             if signals.stop is None:
                 break
-            if not quiet:
-                say("Stopping: work in flight is finished or handed back. Once more stops at once.")
+            tell("Stopping: work in flight is finished or handed back. Once more stops at once.")
             signals.stop()
             signals.stop = None
     everything.cancel()
@@ -106,17 +105,21 @@ def run_headless(options: Options, *, until_idle: bool) -> None:
     """Run the supervisor until it is told to stop, or until nothing is left to do."""
     loaded = options.load()
     settings = loaded.settings
+    tell = _narrator(settings)
 
     async def work() -> None:
-        async with stopping_on_signals() as signals, _works_when_free(settings) as works:
+        async with stopping_on_signals(tell=tell) as signals, _works_when_free(settings) as works:
             signals.stop = works.supervisor.stop
-            say(f"Looking for calls in {_where(settings)}; database and log are in {settings.data_path}. Ctrl-C stops.")
+            tell(
+                f"Looking for calls in {_where(settings)}; database and log are in {settings.data_path}. Ctrl-C stops."
+            )
             await works.supervisor.run(until_idle=until_idle)
             looking = works.supervisor.discovery_loop
             if until_idle and looking.broken:
-                raise Finished(Exit.SERVICE, f"New calls could not be looked for: {looking.error}")
+                tell(f"New calls could not be looked for: {looking.error}")
+                raise Finished(Exit.SERVICE)
             if until_idle and signals.code is None:
-                say(await _how_it_stands(works))
+                tell(await _how_it_stands(works))
 
     with logging_for(settings):
         warn_at_start(loaded)
@@ -150,6 +153,13 @@ def _clock(at: datetime, now: datetime, settings: Settings) -> str:
     return f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
 
 
+def _narrator(settings: Settings) -> Callable[[str], None]:
+    """Return what tells people how the work goes on; where a program reads stderr, it is told in lines of the log."""
+    from focusflow.logs import for_programs
+
+    return _log.info if for_programs(sys.stderr, settings.logging.json_lines) else say
+
+
 @asynccontextmanager
 async def _works_when_free(settings: Settings) -> "AsyncIterator[Works]":
     """Open everything that work needs. A database that another program keeps locked is waited for."""
@@ -180,16 +190,19 @@ def discover_once(options: Options, *, as_json: bool) -> None:
         raise ConfigError(*problems)
 
     async def work() -> output.Json:
+        from focusflow.event_log import logged
+        from focusflow.events import Bus
         from focusflow.wiring import SystemClock, discovery_of, opened_source, opened_store, rules_of
 
-        clock = SystemClock()
+        clock, bus = SystemClock(), Bus()
         async with (
             stopping_on_signals(),  # a page is committed whole or not at all: there is nothing to finish first
-            opened_store(settings) as store,
-            opened_source(settings, clock) as source,
+            opened_store(settings, bus) as store,
+            opened_source(settings, clock, bus) as source,
         ):
             discovery = discovery_of(settings, store, source, await rules_of(settings, store, clock), clock)
-            summary = await discovery.tick()
+            with logged(bus):
+                summary = await discovery.tick()
             counts = (await store.stats(now=now(), day_start=now(), month_start=now())).counts
             return {"summary": summary, "counts": {str(status): count for status, count in counts.items()}}
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from focusflow.domain.jobs import Job, Outcome, Step
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import Ambiguous, Held, StepError, StoreError, Transient
+from focusflow.event_log import log_cause
 from focusflow.pipeline.chain import Chain, StepLimits
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
 from focusflow.ports import Delivery, Ended, Page, Sink, Summary
@@ -145,7 +146,11 @@ class _Courier:
 
     async def failed(self, error: StepError, *, cause: Exception | None = None) -> Delivery:
         """Keep the sentence, and when the sink is tried again by itself, if it is."""
-        _log.warning(str(error), exc_info=cause or error, extra={"job": self.job.id, "sink": self.sink.name})
+        beside = {"job": self.job.id, "step": str(Step.SYNC), "sink": self.sink.name}
+        if cause is not None:
+            _log.error("a bug stopped a delivery", exc_info=cause, extra=beside)
+        else:
+            log_cause(error, **beside)
         wait = self._wait_after(error)
         again = None if wait is None else self.chain.clock.now() + timedelta(seconds=wait)
         return await self.release(error=str(error), next_attempt_at=again)

@@ -8,6 +8,7 @@ import anyio
 
 from focusflow.domain.jobs import Claim, Job, SkippedBy
 from focusflow.errors import Held, LostClaim, Permanent, StepError, StoreError, Transient
+from focusflow.event_log import log_cause
 from focusflow.pipeline.chain import Chain
 from focusflow.pipeline.deliver import deliver_everywhere
 from focusflow.pipeline.run import HOLD_SECONDS, JobRun, shielded
@@ -57,7 +58,6 @@ async def _steps(run: JobRun) -> None:
     summary = await summary_of(run, documents, transcript)
     attempt = await deliver_everywhere(run, transcript, summary)
     await run.chain.store.complete(run.claim, now=run.chain.clock.now(), attempt=attempt)
-    _log.info(f"completed: {summary.title}", extra={"job": run.job.id})
     return None
 
 
@@ -92,9 +92,6 @@ async def _hold(run: JobRun, held: Held) -> None:
     now = run.chain.clock.now()
     wait = held.retry_after if held.retry_after is not None else HOLD_SECONDS[held.kind]
     until = held.until or now + timedelta(seconds=wait)
-    _log.warning(
-        str(held), extra={"job": run.job.id, "step": str(run.step), "hold": str(held.kind), "until": until.isoformat()}
-    )
     await run.chain.store.hold(run.claim, held.kind, str(held), until=until, now=now)
 
 
@@ -105,9 +102,5 @@ async def _fail(run: JobRun, error: StepError) -> None:
     retry_at = None
     if isinstance(error, Transient) and retry <= run.chain.retries.max_retries:
         retry_at = now + timedelta(seconds=max(run.chain.retries.delay(retry), error.retry_after or 0.0))
-    _log.error(
-        str(error),
-        exc_info=error,
-        extra={"job": run.job.id, "step": str(run.step), "retry_at": retry_at and retry_at.isoformat()},
-    )
     await run.chain.store.fail(run.claim, run.step, str(error), retry_at=retry_at, counts=transient, now=now)
+    log_cause(error, job=run.job.id, step=str(run.step))

@@ -1,6 +1,5 @@
 """Where is a job on its way, and which attempt is open?"""
 
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -11,8 +10,6 @@ from focusflow.domain.jobs import Claim, Job, Step
 from focusflow.errors import HoldKind, Transient
 from focusflow.pipeline.chain import Chain
 from focusflow.pipeline.persist import insist
-
-_log = logging.getLogger(__name__)
 
 HOLD_SECONDS = {
     HoldKind.BUDGET: 3600.0,
@@ -86,14 +83,10 @@ class JobRun:
 
     async def note(self, message: str, level: str = "info") -> None:
         """Write a line to the job's own log."""
-        _log.log(_LEVELS[level], message, extra={"job": self.job.id, "step": str(self.step)})
         now = self.chain.clock.now()
         await insist(
             self.chain.clock, partial(self.chain.store.log, self.job.id, level, message, step=self.step, now=now)
         )
-
-
-_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def _minutes(seconds: float) -> str:

@@ -4,7 +4,6 @@ The order of commits is the promise: upload, commit its reference and the intent
 ready, commit the raw answer, understand it. Whatever breaks in between, the next run looks before it pays.
 """
 
-import logging
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,8 +23,6 @@ from focusflow.ports import Documents, Downloaded, Settlement, TranscriptFailed,
 ORDER_SECONDS = 60.0
 """An order under way is not interrupted by a stop for this long: an interrupted one must be looked for later."""
 LOOK_AGAIN_SECONDS = 30.0
-
-_log = logging.getLogger(__name__)
 
 
 class NothingSaid(Permanent):
@@ -154,7 +151,6 @@ async def _order(run: JobRun, upload_ref: str) -> str:
         await insist(chain.clock, partial(chain.store.submitted, job.id, transcript_id, now=chain.clock.now()))
     if deadline.cancelled_caught:
         raise Ambiguous("The order for the transcript got no answer; it is looked for before another is made.")
-    _log.info("Ordered the transcript; it is paid for once.", extra={"job": job.id, "step": str(run.step)})
     return transcript_id
 
 

@@ -203,8 +203,7 @@ class _Page:
         self._add(sql.ADD_NEW(source=source, sidecar_wait=WAITING_FOR_SIDECAR, now=now), "added")
         self._add(sql.NAME_NEW())
         updated = self._add(sql.UPDATE_KNOWN(now=now), "updated")
-        self._add(sql.LOG_NEW(now=now))
-        for log in (sql.LOG_REPLACED, sql.LOG_RENAMED, sql.LOG_BACK):
+        for log in (sql.LOG_NEW, sql.LOG_REPLACED, sql.LOG_RENAMED, sql.LOG_BACK):
             self._add(log(now=now), "lines")
         self._add(sql.PAIR_ARRIVALS(source=source))
         self._add(ledger.RELEASE_UNSPENT(ids=updated, now=now))

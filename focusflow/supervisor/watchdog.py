@@ -1,13 +1,10 @@
 """Who is still alive, and which jobs does nobody work on any more?"""
 
-import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
 from focusflow.ports import Clock, Queue
 from focusflow.supervisor.processor import Processor
-
-_log = logging.getLogger(__name__)
 
 BEATS_PER_LEASE = 4
 """A lease is renewed so often before it runs out that a slow turn or two does no harm."""
@@ -47,6 +44,4 @@ class Watchdog:
         rescued = await self._queue.reclaim_expired(
             now=now, max_rescues=self._max_rescues, no_lease_beyond=now + max(2 * self._lease, HONEST_LEASE)
         )
-        for job_id in rescued:
-            _log.warning("taken back from a worker that went silent", extra={"job": job_id})
         return f"{len(ours)} alive, {len(lost)} lost, {len(rescued)} taken back"

@@ -57,7 +57,7 @@ def test_a_signal_during_work_hands_it_back_and_the_next_run_goes_on(
     machine = make_machine(faults=SLOW)
     machine.server.add("Linden")
     running = machine.start("run")
-    running.until_said("Ordered the transcript")
+    running.until_said("Ordered transcript")
     running.signal(number)
     ended = running.ended()
 
@@ -114,7 +114,7 @@ def test_a_second_signal_does_not_wait_for_the_grace(make_machine: MakeMachine) 
     machine = make_machine(faults=SLOW)
     machine.server.add("Linden")
     running = machine.start("--set", "timeouts.shutdown_grace_seconds=3600", "run")
-    running.until_said("Ordered the transcript")
+    running.until_said("Ordered transcript")
     running.signal(signal.SIGINT)
     running.until_said("Stopping:")
     running.signal(signal.SIGINT)
@@ -153,7 +153,7 @@ def machine_ordered(machine: Machine) -> None:
     )
     try:
         assert follow.stdout is not None
-        assert any("Ordered the transcript" in line for line in follow.stdout)
+        assert any("Ordered transcript" in line for line in follow.stdout)
     finally:
         follow.kill()
         follow.communicate()

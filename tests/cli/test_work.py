@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import signal
 import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,25 @@ import pytest
 from focusflow.sandbox.faults import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.cli.conftest import Machine, MakeMachine
+
+STORY = (
+    "Found ",
+    "The call lasted ",
+    "Taken by ",
+    "Downloading the recording.",
+    "Transcribing.",
+    "Uploaded.",
+    "Ordered transcript ",
+    "The transcript is here.",
+    "Summarising.",
+    "Summarised by ",
+    "Bringing it to the sinks.",
+    "Completed.",
+)
+"""What a call's log tells of its way, one line each."""
 
 
 def test_a_run_finds_processes_and_ends(machine: Machine) -> None:
@@ -229,6 +250,48 @@ def test_the_log_keeps_no_secret_and_is_for_its_owner_only(machine: Machine) -> 
         assert machine.environ[name] not in text
     assert "PRIVATE KEY" not in text
     assert '"event": "[' in text
+
+
+def test_every_call_has_its_whole_story_in_the_log(machine: Machine) -> None:
+    """Each line once, after the call's id; on stderr as in the file, where the id is a field too."""
+    done_id, *_ = machine.server.add("Linden", "Voice 004", "Leila", "07700900812", "10-04-17", "10-04-18")
+
+    ran = machine.run("run", "--until-idle", FOCUSFLOW_LOGGING__JSON_LINES="false")
+
+    job, log = _of(machine, done_id)["id"], _lines(machine)
+    assert _kinds(line["event"] for line in log if line.get("job") == job) == [f"[{job}] {kind}" for kind in STORY]
+    assert _kinds(re.findall(rf"\[{job}\] .*", ran.err)) == [f"[{job}] {kind}" for kind in STORY]
+    steps = {line["step"] for line in log if line.get("job") == job and "step" in line}
+    assert steps == {"download", "transcribe", "summarize", "sync"}
+    skipped = [job for job in machine.jobs() if job["status"] == "skipped"]
+    assert len(skipped) == 4
+    for job in skipped:
+        told = " ".join(str(line["event"]) for line in log if line.get("job") == job["id"])
+        assert job["skip_reason"] in told.replace("the same recording is here already", job["skip_reason"])
+
+
+def _lines(machine: Machine) -> list[dict[str, Any]]:
+    """The log, line by line."""
+    return [json.loads(line) for line in (machine.data / "focusflow.log").read_text(encoding="utf-8").splitlines()]
+
+
+def _kinds(lines: Iterable[str]) -> list[str]:
+    """Cut each line after what all of its kind have in common."""
+    return [next((line[: line.index(kind)] + kind for kind in STORY if kind in line), line) for line in lines]
+
+
+def test_where_programs_read_stderr_every_line_is_json(make_machine: MakeMachine) -> None:
+    """What is otherwise narrated in plain words too: where it looks, and that it stops."""
+    machine = make_machine(faults=[Fault(service="assemblyai", kind="stall", path="/v2/transcript/", times=None)])
+    machine.server.add("Linden")
+    running = machine.start("run")
+    running.until_said("Ordered transcript")
+    running.signal(signal.SIGTERM)
+
+    told = [json.loads(line)["event"] for line in running.ended().err.splitlines()]
+
+    assert told[0].startswith("Looking for calls in the Google Drive folder ")
+    assert any(line.startswith("Stopping: work in flight") for line in told)
 
 
 def test_a_log_that_cannot_be_written_is_a_sentence(machine: Machine) -> None:

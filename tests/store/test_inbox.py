@@ -9,7 +9,7 @@ import pytest
 
 from focusflow.domain.jobs import Direction, DurationSource, SkippedBy, Status, Step
 from focusflow.domain.money import Estimate
-from focusflow.events import JobChanged, JobsAdded
+from focusflow.events import JobChanged, JobLogged, JobsAdded
 from focusflow.ports import JobFilter
 
 if TYPE_CHECKING:
@@ -28,8 +28,17 @@ async def test_a_page_becomes_jobs_with_its_cursor_and_is_announced(world: World
     assert (job.duration_seconds, job.estimate_micros, job.call_at) == (100.0, 10_000, arrival.call_at)
     assert await world.store.cursor("drive") == "page 2"
     assert await world.store.cursor("folder") is None
-    assert world.events() == [JobsAdded(job_ids=absorbed.added)]
-    assert (await world.detail(job.id)).events[0].message == f"Found {arrival.file.name}"
+    (line,) = (await world.detail(job.id)).events
+    assert world.events() == [JobsAdded(job_ids=absorbed.added), JobLogged(line=line)]
+    assert line.message == f"Found {arrival.file.name}"
+
+
+async def test_why_a_call_is_left_out_from_the_first_is_in_its_log(world: World) -> None:
+    """In the line that says that it was found."""
+    arrival = world.arrival(skip_reason="outgoing calls are not processed", skipped_by=SkippedBy.RULE)
+    absorbed = await world.absorb(arrival)
+    (line,) = (await world.detail(absorbed.added[0])).events
+    assert line.message == f"Found {arrival.file.name}. Skipped: outgoing calls are not processed"
 
 
 async def test_a_page_seen_twice_changes_nothing(world: World) -> None:

@@ -166,8 +166,11 @@ _AND_TELL = "RETURNING id, job_id, at, level, step, message"
 
 LOG_NEW = Query(
     _LOG_ARRIVING.format(
-        level="info", message="'Found ' || name", which="is_new = 1 AND job_id IN (SELECT id FROM jobs)"
+        level="info",
+        message="'Found ' || name || COALESCE('. Skipped: ' || skip_reason, '')",
+        which="is_new = 1 AND job_id IN (SELECT id FROM jobs)",
     )
+    + _AND_TELL
 )
 LOG_REPLACED = Query(
     _LOG_ARRIVING.format(
