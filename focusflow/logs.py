@@ -13,7 +13,7 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
-from focusflow.errors import ConfigError
+from focusflow.errors import ConfigError, FocusFlowError, cause_of
 
 FILE_BYTES = 5_000_000
 FILES_KEPT = 5
@@ -104,11 +104,27 @@ class ForPrograms(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            **self._led_to(record),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
         cleaned = {key: self._clean(value) if isinstance(value, str) else value for key, value in line.items()}
         return json.dumps(cleaned, ensure_ascii=False, default=lambda value: self._clean(repr(value)))
+
+    def _led_to(self, record: logging.LogRecord) -> dict[str, object]:
+        if not record.exc_info:
+            return {}
+        leaves = list(_leaves(record.exc_info[1]))
+        if logging.getLogger().isEnabledFor(logging.DEBUG) or not all(isinstance(e, FocusFlowError) for e in leaves):
+            return {"exception": self.formatException(record.exc_info)}
+        causes = [cause for error in leaves if (cause := cause_of(error))]
+        return {"cause": "; ".join(causes)} if causes else {}
+
+
+def _leaves(error: BaseException | None) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    elif error is not None:
+        yield error
 
 
 class ForPeople(logging.Formatter):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from focusflow.errors import ConfigError
+from focusflow.errors import ConfigError, SourceError
 from focusflow.logs import FILE_BYTES, FILES_KEPT, Redaction, logging_to
 
 
@@ -143,6 +143,42 @@ def test_a_traceback_is_in_the_file_and_never_on_the_screen(tmp_path: Path) -> N
     assert out.getvalue().count("\n") == 1
     assert "[abc] It is empty." in out.getvalue()
     assert "ValueError" in file.read_text(encoding="utf-8")
+
+
+def raised() -> SourceError:
+    """An error of ours as adapters raise it."""
+    try:
+        try:
+            raise FileNotFoundError(2, "No such file or directory", "/calls")
+        except FileNotFoundError as exc:
+            raise SourceError("The folder /calls is not there.") from exc
+    except SourceError as ours:
+        return ours
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_was_expected_has_its_cause_in_a_line_and_no_traceback(wrapped: bool, tmp_path: Path) -> None:
+    """Alone, or in the group that a task group makes of it; a folder that is missing is no mistake of ours."""
+    error = ExceptionGroup("", [raised()]) if wrapped else raised()
+    file = tmp_path / "focusflow.log"
+    with logging_to(level="info", file=file, stream=None, json_lines=None, secrets=["calls"]):
+        logging.getLogger("focusflow").error("It is not there.", exc_info=error)
+        logging.getLogger("focusflow").error("It is empty.", exc_info=SourceError("It is empty."))
+
+    line, without = lines_of(file)
+    assert line["cause"] == "FileNotFoundError: [Errno 2] No such file or directory: '/[secret]'"
+    assert "exception" not in line
+    assert {"cause", "exception"} & set(without) == set()
+
+
+def test_the_traceback_of_what_was_expected_is_there_at_level_debug(tmp_path: Path) -> None:
+    """As it is of a mistake at any level, though it came with something expected."""
+    file = tmp_path / "focusflow.log"
+    for level, error in (("debug", raised()), ("info", ExceptionGroup("", [raised(), KeyError("x")]))):
+        with logging_to(level=level, file=file, stream=None, json_lines=None, secrets=[]):
+            logging.getLogger("focusflow").error("It is not there.", exc_info=error)
+
+    assert ["Traceback" in str(line["exception"]) for line in lines_of(file)] == [True, True]
 
 
 def test_libraries_that_tell_addresses_are_kept_quiet(tmp_path: Path) -> None:
