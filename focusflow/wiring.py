@@ -257,7 +257,7 @@ async def _opened_sinks(settings: Settings, clock: "Clock", bus: Bus, stack: Asy
             )
         )
     if settings.markdown.path is not None:
-        sinks.append(markdown_sink(settings.markdown.path.expanduser(), settings))
+        sinks.append(markdown_sink(settings.markdown.path.expanduser(), settings, bus))
     return sinks
 
 
@@ -281,11 +281,11 @@ def property_names(settings: Settings) -> "PropertyNames":
     )
 
 
-def markdown_sink(root: Path, settings: Settings) -> "Sink":
-    """Return the sink that writes one file a call below *root*."""
+def markdown_sink(root: Path, settings: Settings, bus: Bus) -> "Sink":
+    """Return the sink that writes one file a call below *root*; *bus* hears whether it can."""
     from focusflow.providers.markdown_folder import MarkdownFolderSink
 
-    return MarkdownFolderSink(root, settings.zone)
+    return MarkdownFolderSink(root, settings.zone, tell=bus.publish)
 
 
 def _load_services(settings: Settings) -> None:
@@ -614,7 +614,7 @@ def _supervisor(
     chain: "Chain",
     only: "tuple[JobId, ...] | None",
 ) -> "Supervisor":
-    from focusflow.pipeline.deliver import redeliver
+    from focusflow.pipeline.deliver import inspect_sinks, redeliver
     from focusflow.pipeline.process import run_job
     from focusflow.supervisor.housekeeping import Housekeeping
     from focusflow.supervisor.processor import Processor
@@ -649,6 +649,7 @@ def _supervisor(
         record=store,
         control=store,
         redeliver=partial(redeliver, chain),
+        inspect=partial(inspect_sinks, chain),
         schedule=Schedule(
             discovery_cron=settings.discovery.cron,
             reconcile_cron=settings.discovery.reconcile_cron,
@@ -730,7 +731,7 @@ async def markdown_export(details: "AsyncIterator[JobDetail]", to: Path, setting
     """Write every call that has a summary as a Markdown file below *to*; return how many."""
     from focusflow.pipeline.deliver import page_of
 
-    sink = markdown_sink(to, settings)
+    sink = markdown_sink(to, settings, Bus())
     count = 0
     async for detail in details:
         documents = detail.documents

@@ -28,6 +28,15 @@ def delivery_lease(limits: StepLimits) -> timedelta:
     return timedelta(seconds=limits.sync + CREATE_SECONDS + LEASE_MARGIN_SECONDS)
 
 
+async def inspect_sinks(chain: Chain) -> None:
+    """Let each sink look whether it is set up as it should be; what is wrong it tells itself, as it does at any time."""
+    for sink in chain.sinks:
+        try:
+            await sink.check()
+        except Exception:  # noqa: BLE001  # a look ahead that goes wrong is no reason not to work
+            _log.exception("a bug stopped the look at a sink", extra={"sink": sink.name})
+
+
 async def deliver_everywhere(run: JobRun, transcript: Transcript, summary: Summary) -> Ended:
     """Bring the call to every sink; return how the attempt ended, for the commit that completes the job.
 

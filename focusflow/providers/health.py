@@ -30,6 +30,13 @@ class Health:
         self._told: ServiceChanged | None = None
         self._failure: Exception | None = None
         """The last failure since a request went well."""
+        self._best, self._lack = ServiceState.OK, ""
+        """What an answer says of the service, and what keeps it from being more."""
+
+    def at_best(self, state: ServiceState, reason: str = "") -> None:
+        """Note that the service answers and yet is no better than *state*, until told otherwise."""
+        self._best, self._lack = state, reason
+        self._change(state, reason=reason)
 
     def answered(self, seconds: float | None, *, slow_after: float = SLOW_SECONDS) -> None:
         """Note a request that went well; *seconds* None: how long it took says nothing about the service."""
@@ -37,7 +44,7 @@ class Health:
         if seconds is not None and seconds > slow_after:
             self._change(ServiceState.SLOW, reason=f"It takes {seconds:.0f} seconds to answer.")
         else:
-            self._change(ServiceState.OK)
+            self._change(self._best, reason=self._lack)
 
     def failed(self, error: Exception, *, pause: float, certain: bool = False) -> None:
         """Note a request that failed, perhaps once more; *pause*: seconds until the service may be asked again."""
@@ -66,4 +73,4 @@ def _differ(told: ServiceChanged, change: ServiceChanged) -> bool:
         return True
     if told.until is not None and change.until is not None:
         return (change.until - told.until).total_seconds() > NOTEWORTHY_SECONDS
-    return change.state is ServiceState.BROKEN and told.reason != change.reason
+    return change.state is not ServiceState.SLOW and (told.until, told.reason) != (change.until, change.reason)

@@ -20,7 +20,9 @@ import anyio.to_thread
 from msgspec import Struct
 
 from focusflow.errors import Held, HoldKind, PageGone, StepError, Transient
+from focusflow.events import ServiceChanged, ServiceState
 from focusflow.ports import Page, PageRef
+from focusflow.providers.health import Tell, nobody
 from focusflow.providers.markdown_page import document, file_stem, key_in
 
 _HEAD_BYTES: Final = 65_536
@@ -35,8 +37,9 @@ class MarkdownFolderSink:
 
     name = "markdown"
 
-    def __init__(self, root: Path, zone: ZoneInfo) -> None:
-        self._root, self._zone = root, zone
+    def __init__(self, root: Path, zone: ZoneInfo, *, tell: Tell = nobody) -> None:
+        self._root, self._zone, self._tell = root, zone, tell
+        self._told: ServiceChanged | None = None
 
     async def find(self, key: str) -> PageRef | None:
         """Look for the file of *key*, whatever it is called and wherever in the folder it is now."""
@@ -129,7 +132,20 @@ class MarkdownFolderSink:
             with _errors_about(self._root):
                 return work()
 
-        return await anyio.to_thread.run_sync(sorted_out)
+        try:
+            done = await anyio.to_thread.run_sync(sorted_out)
+        except (Held, Transient) as error:
+            self._behaves(ServiceState.BROKEN, str(error))
+            raise
+        self._behaves(ServiceState.OK)
+        return done
+
+    def _behaves(self, state: ServiceState, reason: str = "") -> None:
+        """Tell whether files can be written, when that has changed."""
+        change = ServiceChanged(service=self.name, state=state, reason=reason)
+        if change != self._told:
+            self._told = change
+            self._tell(change)
 
 
 class _Notes(Struct, frozen=True, kw_only=True):

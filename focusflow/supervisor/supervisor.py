@@ -1,8 +1,9 @@
 """Who runs the loops, wakes them, and brings everything to rest?"""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -59,13 +60,15 @@ class Supervisor:
         record: JobRecord,
         control: Control,
         redeliver: Callable[[Job, Delivery], Awaitable[None]],
+        inspect: Callable[[], Coroutine[Any, Any, None]],
         schedule: Schedule,
         clock: Clock,
         bus: Bus,
     ) -> None:
         self.discovery, self.processor = discovery, processor
         self._queue, self._record, self._control = queue, record, control
-        self._redeliver, self._schedule, self._clock, self._bus = redeliver, schedule, clock, bus
+        self._redeliver, self._inspect = redeliver, inspect
+        self._schedule, self._clock, self._bus = schedule, clock, bus
         self._jobs: TaskGroup | None = None
         self._asked_at: datetime | None = None
         self._watch_seconds = watchdog.interval
@@ -125,6 +128,7 @@ class Supervisor:
                     )  # announce ourselves, and take back what a crash left, before anything else
                     for loop in self._loops():
                         loops.start_soon(loop.run)
+                    loops.start_soon(self._inspect)  # beside the work: it waits for no sink
                     task_status.started()
                     await (self.until_idle() if until_idle else self._stopping.wait())
                     loops.cancel_scope.cancel()

@@ -82,6 +82,10 @@ async def deliver_nothing(job: Job, delivery: Delivery) -> None:
     """No call gets that far here."""
 
 
+async def inspect_nothing() -> None:
+    """There is no sink."""
+
+
 def supervisor_of(store: Store, bus: Bus, folder: Path, watch: Stopwatch) -> Supervisor:
     clock = SystemClock()
     source = FolderSource(folder, recursive=True, settle_seconds=0, clock=clock)
@@ -97,6 +101,7 @@ def supervisor_of(store: Store, bus: Bus, folder: Path, watch: Stopwatch) -> Sup
         record=store,
         control=store,
         redeliver=deliver_nothing,
+        inspect=inspect_nothing,
         schedule=Schedule(
             discovery_cron="0 0 1 1 *",
             reconcile_cron="0 0 1 1 *",

@@ -270,6 +270,21 @@ def test_every_call_has_its_whole_story_in_the_log(machine: Machine) -> None:
         assert job["skip_reason"] in told.replace("the same recording is here already", job["skip_reason"])
 
 
+def test_columns_that_the_notion_database_has_not_are_said(machine: Machine) -> None:
+    """On stderr, once, with what to do; the call is done and its page is made all the same."""
+    machine.server.add("Linden")
+    wrong = {"DIRECTION": "Richtung", "DURATION": "Dauer"}
+
+    ran = machine.run("run", "--until-idle", **{f"FOCUSFLOW_NOTION__PROPERTIES__{k}": v for k, v in wrong.items()})
+
+    assert ran.code == 0, ran.err
+    (said,) = [line for line in map(json.loads, ran.err.splitlines()) if "is not in the database" in line["event"]]
+    assert said["level"] == "warning"
+    assert said["event"].startswith("notion is limited: The property 'Richtung' is not in the database")
+    assert "or set notion.properties.duration." in said["event"]
+    assert [job["status"] for job in machine.jobs()] == ["completed"]
+
+
 def _lines(machine: Machine) -> list[dict[str, Any]]:
     """The log, line by line."""
     return [json.loads(line) for line in (machine.data / "focusflow.log").read_text(encoding="utf-8").splitlines()]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+
+from focusflow.domain.jobs import Status
 from focusflow.events import ServiceChanged, ServiceState, Subscription
 
 if TYPE_CHECKING:
@@ -15,6 +19,14 @@ QUICK = "spanish-order"
 
 def heard_of(service: str, events: Subscription) -> list[ServiceChanged]:
     return [event for event in events.drain() if isinstance(event, ServiceChanged) and event.service == service]
+
+
+async def until_troubled(service: str, events: Subscription) -> ServiceChanged:
+    """Wait until the service is anything but well."""
+    while True:
+        event = await events.get()
+        if isinstance(event, ServiceChanged) and event.service == service and event.state is not OK:
+            return event
 
 
 async def test_services_that_work_are_told_of_once(world: OpenWorld) -> None:
@@ -79,3 +91,45 @@ async def test_a_single_hiccup_is_not_told_and_a_lasting_one_is(world: OpenWorld
             w.sandbox.faults.clear()
             await product.deliver_in_due_time()
             assert [event.state for event in heard_of("notion", events)] == [OK]
+
+
+async def test_columns_that_the_database_has_not_are_told_at_the_start(real_time: OpenWorld) -> None:
+    """Before there is any call: what is configured and not there is named, and the sink is limited by it."""
+    async with real_time() as w, w.opened(notion__properties__direction="Richtung") as product:
+        with product.works.bus.subscribe() as events, anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                await group.start(product.works.supervisor.run)
+                troubled = await until_troubled("notion", events)
+                product.works.supervisor.stop()
+        assert troubled.state is LIMITED
+        assert troubled.reason.startswith("The property 'Richtung' is not in the database")
+
+
+async def test_a_sink_that_cannot_be_asked_keeps_nobody_from_working(real_time: OpenWorld) -> None:
+    """A wrong key of one sink is told at the start; calls are done all the same."""
+    async with real_time() as w, w.opened() as product:
+        w.take_keys("notion", wrong=True)
+        w.call(script=QUICK)
+        with product.works.bus.subscribe() as events:
+            await product.run_until_idle()
+            told = heard_of("notion", events)
+        assert await product.statuses() == [Status.COMPLETED]
+        assert {event.state for event in told} == {BROKEN}
+
+
+async def test_a_column_that_is_added_is_written_from_then_on(world: OpenWorld) -> None:
+    """Nothing needs to be started anew; that nothing is lacking any more is told too."""
+    async with world() as w, w.opened(notion__properties__direction="Richtung") as product:
+        with product.works.bus.subscribe() as events:
+            w.call()
+            await product.look_and_process()
+            assert [event.state for event in heard_of("notion", events)] == [OK, LIMITED]
+            w.sandbox.notion.rename_property(w.database_id, "Direction", "Richtung")
+            w.clock.at += timedelta(minutes=10)
+            w.call()
+            await product.look_and_process()
+            assert [event.state for event in heard_of("notion", events)] == [OK]
+        assert [page["properties"]["Richtung"]["select"] is None for page in w.sandbox.notion.pages(w.database_id)] == [
+            True,
+            False,
+        ]

@@ -85,6 +85,40 @@ def test_a_pause_is_told_anew_only_when_it_ends_later(ear: Ear) -> None:
     assert [change.until for change in ear.told] == [NINE + timedelta(seconds=30), NINE + timedelta(seconds=60)]
 
 
+def test_an_answer_of_a_service_that_lacks_something_does_not_mean_that_all_is_well(ear: Ear) -> None:
+    """Told at once, and again after other trouble; when nothing is lacking any more, that is news too."""
+    health = ear.health()
+    health.at_best(LIMITED, "It has no column for the date.")
+    health.answered(0.1)
+    health.failed(Held(HoldKind.CREDENTIALS, "Mend it."), pause=0)
+    health.answered(0.1)
+    health.at_best(LIMITED, "It has no column for the link.")
+    health.at_best(OK)
+    health.answered(0.1)
+
+    assert [(change.state, change.reason) for change in ear.told] == [
+        (LIMITED, "It has no column for the date."),
+        (BROKEN, "Mend it."),
+        (LIMITED, "It has no column for the date."),
+        (LIMITED, "It has no column for the link."),
+        (OK, ""),
+    ]
+
+
+def test_after_a_pause_what_is_lacking_is_told_again(ear: Ear) -> None:
+    """It is limited before and after, for another reason."""
+    health = ear.health()
+    health.at_best(LIMITED, "It has no column for the date.")
+    health.failed(Held(HoldKind.RATE_LIMIT, "Too many requests."), pause=30.0)
+    health.answered(0.1)
+
+    assert [(change.state, change.until is None) for change in ear.told] == [
+        (LIMITED, True),
+        (LIMITED, False),
+        (LIMITED, True),
+    ]
+
+
 @pytest.mark.parametrize(
     "error",
     [

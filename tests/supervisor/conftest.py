@@ -375,6 +375,9 @@ def house_of(store: Store, bus: Bus, clock: FakeClock, shelf: Source, terms: Ter
     async def redeliver(job: Job, delivery: Delivery) -> None:
         redelivered.append((job.id, delivery.sink))
 
+    async def inspect() -> None:
+        """There is no sink to look at."""
+
     discovery = Discovery(source=shelf, inbox=store, intake=_intake(terms), clock=clock)
     processor = Processor(
         queue=store,
@@ -398,6 +401,7 @@ def house_of(store: Store, bus: Bus, clock: FakeClock, shelf: Source, terms: Ter
         record=store,
         control=store,
         redeliver=redeliver,
+        inspect=inspect,
         schedule=Schedule(
             discovery_cron="*/5 * * * *",
             reconcile_cron="17 3 * * *",

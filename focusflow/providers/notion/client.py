@@ -64,8 +64,8 @@ class NotionApi:
         # a sixth of the minute's requests at once, the rest evenly: never more than all of them in any minute
         burst = max(1.0, requests_per_minute / 6)
         self._limiter = AsyncLimiter(burst, burst * 72 / requests_per_minute)
-        health = Health("notion", clock=clock, tell=tell)
-        self._retrying = Retrying(SharedPause("Notion", clock=clock, policy=retry, health=health), retry)
+        self.health = Health("notion", clock=clock, tell=tell)
+        self._retrying = Retrying(SharedPause("Notion", clock=clock, policy=retry, health=self.health), retry)
 
     # ------------------------------------------------------------------------------------------------------ reading
 

@@ -8,6 +8,7 @@ import anyio
 import anyio.to_thread
 
 from focusflow.errors import Ambiguous, Held, HoldKind, PageGone, Permanent, StepError, Transient
+from focusflow.events import ServiceState
 from focusflow.ports import Clock, Page, PageRef
 from focusflow.providers.notion.address import only_data_source
 from focusflow.providers.notion.answers import SeenPage
@@ -25,6 +26,8 @@ LOOKS: Final = (0.0, 2.0, 5.0)
 """Seconds before each look for a page: Notion does not promise that a query sees what was just written."""
 SECOND_THOUGHTS: Final = (2.0, 5.0)
 """Seconds before a page is read again after a write of unknown outcome."""
+FLAWED_KEPT_SECONDS: Final = 300.0
+"""After so long the columns are read again, while something is wrong with them: it may be mended by then."""
 _MADE_KEPT: Final = 200
 
 T = TypeVar("T")
@@ -48,6 +51,7 @@ class NotionSink:
         self._api, self._clock, self._log = api, clock, log
         self._database_id, self._data_source_id, self._names = database_id, data_source_id, properties
         self._known_layout: Layout | None = None
+        self._flaws_seen_at = 0.0
         self._reading_layout = anyio.Lock()
         self._made: dict[str, tuple[Prints, ...]] = {}
         """The first blocks of pages made by this process and not filled yet; without it they are read once more."""
@@ -176,15 +180,26 @@ class NotionSink:
             fresh = await self._layout(again=True)
             if fresh == layout:
                 raise
-            for problem in fresh.problems:
-                self._log.warning("%s", problem)
             return await use(fresh)
 
     async def _layout(self, *, again: bool = False) -> Layout:
         async with self._reading_layout:
-            if self._known_layout is None or again:
+            if self._known_layout is None or again or self._may_be_mended(self._known_layout):
                 self._known_layout = layout_of(await self._read_data_source(), self._names)
+                self._tell_flaws(self._known_layout)
             return self._known_layout
+
+    def _may_be_mended(self, layout: Layout) -> bool:
+        return bool(layout.problems) and self._clock.monotonic() - self._flaws_seen_at >= FLAWED_KEPT_SECONDS
+
+    def _tell_flaws(self, layout: Layout) -> None:
+        """Let it be known what is wrong with the columns; whoever listens hears it once, until it is something else."""
+        self._flaws_seen_at = self._clock.monotonic()
+        if layout.problems:
+            state = ServiceState.LIMITED if layout.can_find() else ServiceState.BROKEN
+            self._api.health.at_best(state, " ".join(layout.problems))
+        else:
+            self._api.health.at_best(ServiceState.OK)
 
     async def _read_data_source(self) -> object:
         try:
