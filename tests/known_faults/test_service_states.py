@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
+import pytest
 
 from focusflow.domain.jobs import Status
 from focusflow.events import ServiceChanged, ServiceState, Subscription
@@ -93,16 +94,25 @@ async def test_a_single_hiccup_is_not_told_and_a_lasting_one_is(world: OpenWorld
             assert [event.state for event in heard_of("notion", events)] == [OK]
 
 
-async def test_columns_that_the_database_has_not_are_told_at_the_start(real_time: OpenWorld) -> None:
-    """Before there is any call: what is configured and not there is named, and the sink is limited by it."""
-    async with real_time() as w, w.opened(notion__properties__direction="Richtung") as product:
+@pytest.mark.parametrize(
+    ("setting", "state", "reason"),
+    [
+        ({"notion__properties__direction": "Richtung"}, LIMITED, "The property 'Richtung' is not in the database"),
+        ({"notion__database_id": "0" * 32}, BROKEN, "Notion does not show the database"),
+    ],
+)
+async def test_a_database_that_is_not_as_it_should_be_is_told_of_at_the_start(
+    real_time: OpenWorld, setting: dict[str, str], state: ServiceState, reason: str
+) -> None:
+    """Before there is any call: what is configured and not there is named, or not shared."""
+    async with real_time() as w, w.opened(**setting) as product:
         with product.works.bus.subscribe() as events, anyio.fail_after(10):
             async with anyio.create_task_group() as group:
                 await group.start(product.works.supervisor.run)
                 troubled = await until_troubled("notion", events)
                 product.works.supervisor.stop()
-        assert troubled.state is LIMITED
-        assert troubled.reason.startswith("The property 'Richtung' is not in the database")
+        assert troubled.state is state
+        assert troubled.reason.startswith(reason)
 
 
 async def test_a_sink_that_cannot_be_asked_keeps_nobody_from_working(real_time: OpenWorld) -> None:

@@ -185,9 +185,17 @@ class NotionSink:
     async def _layout(self, *, again: bool = False) -> Layout:
         async with self._reading_layout:
             if self._known_layout is None or again or self._may_be_mended(self._known_layout):
-                self._known_layout = layout_of(await self._read_data_source(), self._names)
+                self._known_layout = await self._read_layout()
                 self._tell_flaws(self._known_layout)
             return self._known_layout
+
+    async def _read_layout(self) -> Layout:
+        try:
+            return layout_of(await self._read_data_source(), self._names)
+        except Held as error:
+            if error.kind is HoldKind.CREDENTIALS:
+                self._api.health.at_best(ServiceState.BROKEN, str(error))  # until there are columns to be read
+            raise
 
     def _may_be_mended(self, layout: Layout) -> bool:
         return bool(layout.problems) and self._clock.monotonic() - self._flaws_seen_at >= FLAWED_KEPT_SECONDS
