@@ -313,6 +313,9 @@ def _refused(refusal: Refusal, doing: str, lost: type[Transient]) -> StepError:
         )
     if status == 402 or (status == 400 and words and "balance" in words.lower()):
         return Held(HoldKind.CREDIT, sentence(f"AssemblyAI is out of credit: top up at {BILLING_PAGE}", words))
+    if status == 400 and words and "speech_models" in words:
+        text = sentence("AssemblyAI does not take the models", words, "Correct assemblyai.speech_models")
+        return Held(HoldKind.CREDENTIALS, text)
     if status == 429:
         return Held(HoldKind.RATE_LIMIT, "AssemblyAI has had too many requests.", retry_after=refusal.wait)
     if status in (408, 409, 425) or status >= 500:

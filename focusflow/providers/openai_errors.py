@@ -57,13 +57,22 @@ def _by_status(status: int, complaint: Complaint, who: str, model: str) -> StepE
         return Transient(sentence(did_not, words), retry_after=complaint.wait)
     if status == 413:
         return TooLong(f"The text is longer than {who} takes in one request.")
-    if status == 404 and "model" in f"{complaint.code} {words or ''}".lower():
-        return Permanent(sentence(f"{who} does not know the model {model}", words, "Check OPENAI_MODEL"))
+    if _is_about_the_model(status, complaint):
+        advice = "Correct openai.model (OPENAI_MODEL), or the rule that names it"
+        return Held(HoldKind.CREDENTIALS, sentence(f"{who} does not know the model {model}", words, advice))
     if status == 404:
-        return Permanent(sentence(f"{who} has nothing at this address; it usually ends in /v1. Check OPENAI_BASE_URL"))
+        text = sentence(f"{who} has nothing at this address; it usually ends in /v1. Check OPENAI_BASE_URL")
+        return Held(HoldKind.SERVICE, text)
     if status < 400 or words is None:
         return Held(
             HoldKind.SERVICE,
             f"{did_not}: something else answered in its place. Check OPENAI_BASE_URL and the network.",
         )
     return Permanent(sentence(f"{who} refused the request (HTTP {status})", words))
+
+
+def _is_about_the_model(status: int, complaint: Complaint) -> bool:
+    """Whether the server has no such model: its code says so, or what it said is not there."""
+    if "model_not_found" in complaint.code:
+        return True
+    return status == 404 and "model" in f"{complaint.code} {complaint.words or ''}".lower()

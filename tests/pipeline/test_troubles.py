@@ -48,6 +48,10 @@ def wrong_openai_key(w: Works) -> None:
     w.sandbox.openai.api_keys = frozenset()
 
 
+def unknown_model(w: Works) -> None:
+    w.fault("openai", "status", status=404)
+
+
 def no_quota(w: Works) -> None:
     w.fault("openai", "insufficient_quota")
 
@@ -66,6 +70,7 @@ def too_many_uploads(w: Works) -> None:
         (empty_account, Hold("credit", 30, "AssemblyAI is out of credit: top up at https://")),
         (wrong_assemblyai_key, Hold("credentials", 15, "Check ASSEMBLYAI_API_KEY.")),
         (wrong_openai_key, Hold("credentials", 15, "Check OPENAI_API_KEY.")),
+        (unknown_model, Hold("credentials", 15, "Correct openai.model (OPENAI_MODEL)")),
         (no_quota, Hold("credit", 30, "is out of credit or quota")),
         (too_many_summaries, Hold("rate limit", 4, "too many requests")),
         (too_many_uploads, Hold("rate limit", 10, "AssemblyAI")),
@@ -123,10 +128,10 @@ async def test_a_retry_is_never_sooner_than_the_service_asked(works: OpenWorks) 
 async def test_what_will_not_pass_stays_failed(works: OpenWorks) -> None:
     """It is not counted as a retry, and waits for a person."""
     async with works() as w:
-        w.fault("openai", "status", status=404)
+        w.fault("openai", "status", status=400)
         job = await w.run(await w.add())
         assert (job.status, job.next_attempt_at, job.retry_count) == (Status.FAILED, None, 0)
-        assert "Check OPENAI_MODEL" in str(job.error_message)
+        assert "refused the request (HTTP 400)" in str(job.error_message)
 
 
 async def test_a_bug_is_a_sentence_for_the_user_and_a_traceback_for_the_log(

@@ -326,6 +326,14 @@ async def test_a_refused_order_stays_failed_with_the_services_own_sentence() -> 
             await world.transcriber.submit("https://example.org/a.mp3")
 
 
+async def test_an_unknown_model_holds_the_job_until_the_setting_is_mended() -> None:
+    """It is not the recording's fault either."""
+    async with a_world(options=TranscriptionOptions(speech_models=("universal-9",))) as world:
+        with pytest.raises(Held, match=r"Correct assemblyai\.speech_models") as held:
+            await world.transcriber.submit("https://example.org/a.mp3")
+        assert held.value.kind is HoldKind.CREDENTIALS
+
+
 async def test_the_audio_of_another_projects_key_is_a_matter_of_credentials(audio: Path) -> None:
     """A 403 at the order names the key, too."""
     async with a_world() as world:

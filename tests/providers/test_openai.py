@@ -326,10 +326,11 @@ async def test_a_forbidden_country_holds_the_job_with_the_services_sentence() ->
 
 
 async def test_a_model_that_does_not_exist_is_named_with_its_setting() -> None:
-    """Trying again would not make it exist."""
+    """The call is not to blame: it waits until the setting is mended."""
     async with a_world(model="gpt-0") as world:
-        with pytest.raises(Permanent, match=r"gpt-0.*OPENAI_MODEL"):
+        with pytest.raises(Held, match=r"gpt-0.*OPENAI_MODEL") as held:
             await world.ask()
+        assert held.value.kind is HoldKind.CREDENTIALS
 
 
 async def test_a_text_longer_than_the_model_takes_can_be_split_by_the_caller() -> None:
@@ -530,9 +531,10 @@ async def test_a_server_that_knows_no_stream_options_is_asked_without_and_rememb
         (400, {"error": "prompt is too long: 9000 tokens"}, TooLong, "9000"),
         (400, {"error": {"message": "nope", "code": "context_length_exceeded"}}, TooLong, "nope"),
         (402, {"error": {"message": "Insufficient credits"}}, Held, "Insufficient credits"),
-        (404, {"error": {"message": "model 'llama' not found"}}, Permanent, "OPENAI_MODEL"),
-        (404, {"detail": "Not Found"}, Permanent, "OPENAI_BASE_URL"),
-        (404, None, Permanent, "/v1"),
+        (404, {"error": {"message": "model 'llama' not found"}}, Held, r"openai\.model \(OPENAI_MODEL\)"),
+        (400, {"error": {"message": "nope", "code": "model_not_found"}}, Held, r"openai\.model \(OPENAI_MODEL\)"),
+        (404, {"detail": "Not Found"}, Held, "OPENAI_BASE_URL"),
+        (404, None, Held, "/v1"),
         (413, None, TooLong, "longer"),
         (422, {"detail": "bad field"}, Permanent, "bad field"),
         (405, None, Held, "OPENAI_BASE_URL"),
