@@ -145,6 +145,10 @@ class HoldKind(StrEnum):
     SERVICE = "service"
 
 
+MENDABLE = (HoldKind.CREDENTIALS, HoldKind.CREDIT, HoldKind.SERVICE, HoldKind.DISK)
+"""What ends when a person mends something, and not at a time that is known: a new start looks at once whether it has."""
+
+
 class Held(StepError):
     """The job waits for something and comes back by itself."""
 

@@ -443,6 +443,13 @@ class Queue(Protocol):
     async def requeue_due(self, *, now: datetime) -> int:
         """Move failed jobs whose retry is due back to discovered."""
 
+    async def try_mended(self, *, now: datetime) -> int:
+        """Make due what waits for something that a person may have mended since, and sinks that failed; return how many calls.
+
+        What waits for money, for a sidecar or for as long as a service asked is left alone.
+        """
+        ...
+
     async def next_due_at(self, *, now: datetime) -> datetime | None:
         """The earliest instant after *now* at which a waiting or failed job comes back by itself; None: none does."""
 
@@ -779,7 +786,10 @@ class Control(Protocol):
         """Ask for the jobs now, whatever the rules say; *from_step* forgets that step's artifact and all after it."""
 
     async def retry(self, job_ids: Sequence[JobId] | None, *, now: datetime) -> Sequence[JobId]:
-        """Put failed jobs (None: all of them) back in the queue; completed ones with a failed sink are synced again."""
+        """Put failed jobs (None: all of them) back in the queue; completed ones with a failed sink are synced again.
+
+        So are those that wait for something that a person mends, such as a key (`errors.MENDABLE`).
+        """
 
     async def cancel(self, job_ids: Sequence[JobId], *, now: datetime) -> Sequence[JobId]:
         """Take running jobs from their worker: they fail with a sentence that says so; what is paid for stays."""

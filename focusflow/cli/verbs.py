@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async, told
 from focusflow.domain.jobs import JobId, Status
+from focusflow.errors import MENDABLE
 from focusflow.ports import Calls, Control, JobFilter, JobRow, RunPrice
 
 _PAGE = 500
@@ -28,7 +29,7 @@ def retry_jobs(options: Options, ids: list[str] | None, *, yes: bool) -> None:
 
     async def look() -> tuple[list[JobId], RunPrice | None]:
         async with opened_store(settings) as store:
-            jobs = await _failed(store) if ids is None else await resolved(store, ids)
+            jobs = await _retried(store) if ids is None else await resolved(store, ids)
             return jobs, await priced(store, Pricing(settings, SystemClock()).by_length(), jobs, None) if jobs else None
 
     jobs, price = run_async(look)
@@ -44,19 +45,24 @@ def retry_jobs(options: Options, ids: list[str] | None, *, yes: bool) -> None:
         done,
         len(ids) if ids else None,
         "{count} {calls} will be tried again.",
-        "Nothing to retry: no such call has failed.",
+        "Nothing to retry: no such call has failed, or waits for something that you mend.",
     )
 
 
-async def _failed(calls: Calls) -> list[JobId]:
-    """Return all failed calls."""
-    chosen = JobFilter(statuses=(Status.FAILED,))
+async def _retried(calls: Calls) -> list[JobId]:
+    """Return all calls that failed, or that wait for something that a person mends."""
+    failed = await _every(calls, JobFilter(statuses=(Status.FAILED,)))
+    waiting = await _every(calls, JobFilter(held_only=True))
+    return [row.job.id for row in [*failed, *(row for row in waiting if row.job.hold_kind in MENDABLE)]]
+
+
+async def _every(calls: Calls, chosen: JobFilter) -> list[JobRow]:
     found: list[JobRow] = []
     while True:
         page = await calls.page(chosen, limit=_PAGE, beyond=JobId(found[-1].job.id) if found else None)
         found += page
         if len(page) < _PAGE:
-            return [row.job.id for row in found]
+            return found
 
 
 def skip_jobs(options: Options, ids: list[str], reason: str) -> None:

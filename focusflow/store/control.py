@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from focusflow.domain.jobs import JobId, Outcome, Status, Step
 from focusflow.events import ControlChanged
@@ -164,11 +165,13 @@ class ControlPart(Stored):
 
     async def retry(self, job_ids: Sequence[JobId] | None, *, now: datetime) -> Sequence[JobId]:
         ids = None if job_ids is None else json.dumps(list(job_ids))
-        log = [log_picked(Picked(n), "Retried by you.", now=now) for n in (0, 1)]
-        results = await self._database.run([sql.RETRY(ids=ids, now=now), sql.RETRY_DELIVERIES(ids=ids, now=now), *log])
-        completed = [(row[0], Status.COMPLETED) for row in results[1]]
-        self._tell_lines([*results[2], *results[3]])
-        changed = self._tell_changes(results[0], completed)
+        retried = [sql.RETRY(ids=ids, now=now), sql.RETRY_MENDED(ids=ids, now=now)]
+        log = [log_picked(Picked(n), "Retried by you.", now=now) for n in range(3)]
+        failed, mended, unsynced, *lines = await self._database.run(
+            [*retried, sql.RETRY_DELIVERIES(ids=ids, now=now), *log]
+        )
+        self._tell_lines(chain(*lines))
+        changed = self._tell_changes(failed, mended, [(row[0], Status.COMPLETED) for row in unsynced])
         self._tell([ControlChanged()])
         return changed
 

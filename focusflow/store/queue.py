@@ -88,6 +88,13 @@ class QueuePart(Purses):
         self._tell_lines(lines)
         return len(requeued)
 
+    async def try_mended(self, *, now: datetime) -> int:
+        log = log_picked(Picked(), "Tried at a new start: it may be mended.", now=now)
+        due, _, lines = await self._database.run([sql.TRY_MENDED(now=now), sql.TRY_MENDED_SINKS(now=now), log])
+        self._tell_changes(due)
+        self._tell_lines(lines)
+        return len(due)
+
     async def next_due_at(self, *, now: datetime) -> datetime | None:
         (rows,) = await self._database.read([sql.NEXT_DUE(now=now)])
         return maybe_instant(rows[0][0])

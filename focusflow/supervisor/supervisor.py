@@ -126,6 +126,7 @@ class Supervisor:
                     await (
                         self.watchdog_loop.turn()
                     )  # announce ourselves, and take back what a crash left, before anything else
+                    await self._try_mended()
                     for loop in self._loops():
                         loops.start_soon(loop.run)
                     loops.start_soon(self._inspect)  # beside the work: it waits for no sink
@@ -137,6 +138,13 @@ class Supervisor:
         finally:
             self._jobs = None
             await self._sign_off()
+
+    async def _try_mended(self) -> None:
+        """Look once, at the start, whether what calls wait for is mended: that is often why somebody started us."""
+        try:
+            await self._queue.try_mended(now=self._clock.now())
+        except FocusFlowError as exc:
+            _log.warning(str(exc), exc_info=exc)  # they come back by themselves, only later
 
     async def process_due(self) -> None:
         """Process what is due now and return when it has come to rest, or after `stop()`; look for nothing else."""

@@ -148,6 +148,48 @@ def test_process_says_what_it_could_not_finish(make_machine: MakeMachine) -> Non
     assert after["hold_reason"] or after["error_message"]
 
 
+def test_a_mended_key_is_noticed_at_the_next_start(machine: Machine) -> None:
+    """Not a quarter of an hour later; by a look once for each start, and a transcript is ordered once."""
+    machine.server.add("Linden")
+    for _ in range(2):
+        assert machine.run("run", "--until-idle", ASSEMBLYAI_API_KEY="wrong").code == 0
+        assert "Check ASSEMBLYAI_API_KEY" in machine.jobs()[0]["hold_reason"]
+    assert machine.server.sandbox.log.count("assemblyai", "POST", "upload$") == 2
+
+    assert machine.run("run", "--until-idle").code == 0
+
+    (job,) = machine.jobs()
+    assert (job["status"], job["hold_reason"]) == ("completed", None)
+    assert machine.server.bill("assemblyai") == 1
+
+
+def test_a_call_that_waits_for_a_key_can_be_retried(machine: Machine) -> None:
+    """By its id, and with all others."""
+    machine.server.add("Linden")
+    machine.run("discover")
+    (job,) = machine.jobs()
+
+    for which in (job["id"], "--all"):
+        machine.run("run", "--until-idle", ASSEMBLYAI_API_KEY="wrong")
+        told = machine.run("retry", which, "--yes")
+        assert (told.code, told.err.splitlines()[-1]) == (0, "1 call will be tried again.")
+    (job,) = machine.jobs()
+    assert (job["status"], job["hold_reason"], job["next_attempt_at"]) == ("discovered", None, None)
+    assert machine.run("retry", job["id"], "--yes").code == 6
+
+
+def test_a_page_that_waits_for_a_key_is_made_at_the_next_start(machine: Machine) -> None:
+    """The call is completed already; its page is brought up to date before the run ends."""
+    machine.server.add("Linden")
+    machine.run("run", "--until-idle", NOTION_API_KEY="ntn_wrong")
+    assert "check NOTION_API_KEY" in machine.jobs()[0]["notion_error"]
+
+    assert machine.run("run", "--until-idle").code == 0
+
+    (job,) = machine.jobs()
+    assert (job["notion_error"], job["notion_page_id"] is None) == (None, False)
+
+
 def test_a_source_that_does_not_let_us_in_is_exit_code_5(make_machine: MakeMachine) -> None:
     """One sentence, for `discover` as for `config check --online` (there it is the configuration)."""
     machine = make_machine(faults=[Fault(service="drive", kind="status", status=401, times=None)])

@@ -51,6 +51,7 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "heartbeat": lambda w, c: w.store.heartbeat([c], now=w.now, lease_until=w.now + MINUTE),
     "reclaim_expired": lambda w, c: w.store.reclaim_expired(now=w.now, max_rescues=1),
     "requeue_due": lambda w, c: w.store.requeue_due(now=w.now),
+    "try_mended": lambda w, c: w.store.try_mended(now=w.now),
     "next_due_at": lambda w, c: w.store.next_due_at(now=w.now),
     "instance_seen": lambda w, c: w.store.instance_seen("t", name="n", now=w.now, details={}),
     "instance_gone": lambda w, c: w.store.instance_gone("t"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from focusflow.domain.jobs import JobId, Outcome, SkippedBy, Status, Step
+from focusflow.errors import MENDABLE, HoldKind
 from focusflow.events import ControlChanged, JobChanged
 from focusflow.ports import ControlState, Delivery
 
@@ -212,6 +213,18 @@ async def test_what_failed_is_retried(world: World) -> None:
     assert (job.status, job.error_message, job.requested_by) == (Status.DISCOVERED, None, None)
     assert len(await world.store.take_due_deliveries(limit=9, now=world.now, again_at=world.now + DAY)) == 1
     assert await world.store.retry(None, now=world.now) == (unsynced,)
+
+
+@pytest.mark.parametrize("kind", HoldKind)
+async def test_what_waits_for_something_that_a_person_mends_can_be_retried(world: World, kind: HoldKind) -> None:
+    """A key, credit, a service, a disk; what comes back at a known time does not."""
+    claim = await world.claimed()
+    await world.store.hold(claim, kind, "Mend it.", until=world.now + DAY, now=world.now)
+    retried = await world.store.retry(None, now=world.now)
+
+    job = await world.job(claim.job.id)
+    assert retried == ((job.id,) if kind in MENDABLE else ())
+    assert (job.hold_kind, job.next_attempt_at is None) == ((None, True) if kind in MENDABLE else (kind, False))
 
 
 @pytest.mark.parametrize("ordered", [False, True])

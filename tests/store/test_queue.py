@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from focusflow.domain.jobs import JobId, Outcome, Status, Step
-from focusflow.errors import HoldKind, LostClaim
+from focusflow.errors import MENDABLE, HoldKind, LostClaim
 from focusflow.events import JobChanged, JobLogged
 from focusflow.ports import Delivery, JobFilter
 
@@ -289,6 +289,34 @@ async def test_failed_jobs_come_back_when_they_are_due(world: World) -> None:
     job = await world.job(soon.job.id)
     assert (job.status, job.next_attempt_at, job.retry_count, job.error_message) == (Status.DISCOVERED, None, 1, "x")
     assert (await world.job(never.job.id)).status is Status.FAILED
+
+
+@pytest.mark.parametrize("kind", HoldKind)
+async def test_what_may_be_mended_is_due_at_a_start(world: World, kind: HoldKind) -> None:
+    """Its reason stays until it is tried; a budget, a sidecar and a service's own pause are waited for as before."""
+    claim = await world.claimed()
+    await world.store.hold(claim, kind, "Mend it.", until=world.now + DAY, now=world.now)
+    world.events()
+    tried = await world.store.try_mended(now=world.later(MINUTE))
+
+    job = await world.job(claim.job.id)
+    assert (tried, job.next_attempt_at) == ((1, world.now) if kind in MENDABLE else (0, world.now + DAY - MINUTE))
+    assert (job.hold_kind, job.hold_reason) == (kind, "Mend it.")
+    assert len(world.events()) == (2 if kind in MENDABLE else 0)
+    assert await world.store.try_mended(now=world.now) == 0
+
+
+async def test_sinks_that_failed_are_due_at_a_start(world: World) -> None:
+    """Not one that somebody is at, nor one that nobody would try again by itself."""
+    later = world.now + HOUR
+    await world.completed(Delivery(sink="notion", error="down", next_attempt_at=world.now))
+    assert len(await world.store.take_due_deliveries(limit=1, now=world.now, again_at=later)) == 1
+    due = await world.completed(Delivery(sink="notion", error="The key is wrong.", next_attempt_at=later))
+    await world.completed(Delivery(sink="notion", error="The page is gone."))
+    await world.store.try_mended(now=world.now)
+
+    ((job, _),) = await world.store.take_due_deliveries(limit=9, now=world.now, again_at=later)
+    assert job.id == due
 
 
 async def test_when_something_is_due_next(world: World) -> None:

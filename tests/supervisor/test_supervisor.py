@@ -459,14 +459,25 @@ async def test_it_waits_for_a_sink_that_is_tried_again_soon_and_not_for_one_much
     await run_until_idle(house)
     now = house.clock.now()
     for job_id, minutes in ((soon, 5), (late, 60)):
-        refused = Delivery(
-            sink="notion", error="Not now.", attempts=1, next_attempt_at=now + timedelta(minutes=minutes)
-        )
-        await house.store.save_delivery(job_id, refused, now=now)
+        waiting = Delivery(sink="notion", attempts=1, next_attempt_at=now + timedelta(minutes=minutes))
+        await house.store.save_delivery(job_id, waiting, now=now)
 
     assert timedelta(minutes=5) <= await run_until_idle(house) < timedelta(minutes=6)
 
     assert house.redelivered == [(soon, "notion")]
+
+
+async def test_a_sink_that_failed_is_tried_at_a_start_however_long_it_would_wait(house: House) -> None:
+    """Whoever mended its key need not wait for what the failure before has put off."""
+    (job_id,) = await house.discover_calls(1)
+    await run_until_idle(house)
+    now = house.clock.now()
+    refused = Delivery(sink="notion", error="The key is wrong.", attempts=1, next_attempt_at=now + timedelta(hours=1))
+    await house.store.save_delivery(job_id, refused, now=now)
+
+    assert await run_until_idle(house) < timedelta(minutes=1)
+
+    assert house.redelivered == [(job_id, "notion")]
 
 
 async def test_it_waits_for_the_cap_of_calls_a_minute(make_house: MakeHouse) -> None:

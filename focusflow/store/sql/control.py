@@ -2,7 +2,7 @@
 
 from focusflow.domain.jobs import Mover, Status, sources_of
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import FORGET_TROUBLE, RELEASE_CLAIM, listed, movable
+from focusflow.store.sql.jobs import FORGET_TROUBLE, MAY_BE_MENDED, RELEASE_CLAIM, listed, movable
 
 FIND = Query("SELECT id FROM jobs WHERE id >= :prefix AND id < :end ORDER BY id LIMIT :limit")
 
@@ -99,6 +99,11 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND superseded_at IS NULL
 RETRY = Query(f"""
 UPDATE jobs SET status = 'discovered', updated_at = :now, {FORGET_TROUBLE}
 WHERE shelf = 'failed' AND status IN {_BY_USER} AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}) RETURNING id, status
+""")
+
+RETRY_MENDED = Query(f"""
+UPDATE jobs SET updated_at = :now, {FORGET_TROUBLE}
+WHERE {MAY_BE_MENDED} AND (CAST(:ids AS TEXT) IS NULL OR {_THESE}) RETURNING id, status
 """)
 
 RETRY_DELIVERIES = Query("""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from focusflow.domain.jobs import STATUS_DURING, WORKING, Mover, Status, Step, sources_of
+from focusflow.errors import MENDABLE
 from focusflow.store.database import Query
 
 
@@ -47,6 +48,9 @@ jobs.completed_at, jobs.updated_at, jobs.transcribe_micros, jobs.summarize_micro
     WHEN COALESCE(jobs.summarization_completed_at, 0) = 0 THEN jobs.summarize_micros ELSE 0 END""",
 )
 """What `rows.job_from` reads; the estimate is what is still to be paid, the upload one that may still be ordered."""
+
+MAY_BE_MENDED = "status = 'discovered' AND hold_kind IN (" + ", ".join(f"'{kind}'" for kind in MENDABLE) + ")"
+"""Says that a job waits for something that a person mends."""
 
 RELEASE_CLAIM = "claim_token = NULL, claimed_by = NULL, lease_until = NULL"
 

@@ -2,7 +2,7 @@
 
 from focusflow.domain.jobs import Mover, Status
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import COLUMNS, OWNED, RELEASE_CLAIM, movable
+from focusflow.store.sql.jobs import COLUMNS, MAY_BE_MENDED, OWNED, RELEASE_CLAIM, movable
 from focusflow.store.sql.ledger import SUMMARY_TO_RESERVE, TRANSCRIPT_TO_RESERVE
 from focusflow.store.sql.money import IS_LIFTED
 
@@ -93,6 +93,18 @@ REQUEUE_DUE = Query(f"""
 UPDATE jobs SET status = 'discovered', next_attempt_at = NULL, updated_at = :now
 WHERE next_attempt_at <= :now AND status = 'failed' AND status IN {movable(Status.DISCOVERED, Mover.RETRY)}
 RETURNING id, status
+""")
+
+# why it waits stays to be read until it is tried
+TRY_MENDED = Query(f"""
+UPDATE jobs SET next_attempt_at = :now, updated_at = :now WHERE {MAY_BE_MENDED} AND next_attempt_at > :now
+RETURNING id, status
+""")
+
+TRY_MENDED_SINKS = Query("""
+UPDATE deliveries SET next_attempt_at = :now WHERE error IS NOT NULL AND next_attempt_at > :now
+AND (leased_until IS NULL OR leased_until <= :now)
+AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = deliveries.job_id AND jobs.status = 'completed')
 """)
 
 NEXT_DUE = Query("""
