@@ -545,6 +545,9 @@ class JobRecord(Protocol):
     ) -> None:
         """Close an attempt without moving the job."""
 
+    async def reuse(self, claim: Claim, step: Step, *, now: datetime) -> None:
+        """Pass *step* because its artifact is there: nothing is done and nothing is paid, which its attempt says."""
+
     async def uploaded(self, claim: Claim, upload_ref: str, *, now: datetime, intending: bool = False) -> None:
         """Keep the reference to the upload; *intending* to order its transcript at once commits that intent with it."""
 

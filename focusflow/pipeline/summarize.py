@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import anyio
 from msgspec.structs import replace
 
-from focusflow.domain.jobs import Job, Outcome, Step
+from focusflow.domain.jobs import Job, Step
 from focusflow.domain.prompts import prompt_hash
 from focusflow.domain.routing import Consequences
 from focusflow.domain.transcript import Transcript, split_by_tokens, timed_text
@@ -33,8 +33,7 @@ async def summary_of(run: JobRun, documents: Documents, transcript: Transcript) 
     """Return the job's summary: the one that is there, else a new one."""
     store, clock = run.chain.store, run.chain.clock
     if documents.summary is not None and run.job.summarization_completed_at is not None:
-        attempt_id = await store.begin(run.claim, Step.SUMMARIZE, now=clock.now())
-        await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
+        await store.reuse(run.claim, Step.SUMMARIZE, now=clock.now())
         return documents.summary
     routed = run.chain.route(run.job, transcript.duration_seconds or run.job.duration_seconds).then
     model = routed.model or run.chain.summarizer.model

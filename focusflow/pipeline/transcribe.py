@@ -36,9 +36,7 @@ async def transcript_of(run: JobRun, documents: Documents) -> Transcript | None:
     """
     store, clock = run.chain.store, run.chain.clock
     if documents.transcript is not None and run.job.transcription_completed_at is not None:
-        attempt_id = await store.begin(run.claim, Step.TRANSCRIBE, now=clock.now())
-        await store.end(run.claim, attempt_id, Outcome.REUSED, now=clock.now())
-        await store.transcribed(run.claim, None, documents.transcript, None, now=clock.now())
+        await store.reuse(run.claim, Step.TRANSCRIBE, now=clock.now())
         await _delete_at_vendor(run, run.job.transcript_id)  # an earlier run may have been stopped just before it
         return documents.transcript
     transcript_id = run.job.transcript_id or await _order_made_before(run)

@@ -27,7 +27,7 @@ NOTHING = "[]"
 
 
 class Picked(Struct, frozen=True):
-    """Stands for what an earlier statement of the same transaction returned: its first column, as a JSON array.
+    """Stands for what an earlier statement of the same transaction returned: its first column, each once, as a JSON array.
 
     Where that returned nothing, the statement is not run.
     """
@@ -115,7 +115,7 @@ def bound(statement: Statement, results: Sequence[Sequence[Row]]) -> dict[str, V
 
 def _filled(value: Picked | Computed, results: Sequence[Sequence[Row]]) -> Value:
     if isinstance(value, Picked):
-        return json.dumps([row[0] for row in results[value.statement]])
+        return json.dumps(list(dict.fromkeys(row[0] for row in results[value.statement])))
     return value.function(results)
 
 

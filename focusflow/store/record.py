@@ -43,6 +43,10 @@ _BEGUN = {
     Step.SUMMARIZE: "Summarising.",
     Step.SYNC: "Bringing it to the sinks.",
 }
+_REUSE = {
+    Step.TRANSCRIBE: (sql.REUSE_TRANSCRIPT, "The transcript is there already: it is used again."),
+    Step.SUMMARIZE: (sql.BEGIN_SUMMARIZE, "The summary is there already: it is used again."),
+}
 
 
 _OVERRIDES, _SPENT, _RESERVED = range(2, 5)
@@ -84,6 +88,15 @@ class RecordPart(Stored):
     ) -> None:
         guard = sql.STILL_OURS.guarding(claim.job.id, id=claim.job.id, token=claim.token, now=now)
         await self._advance(claim, _Move(guard=guard, then=[_close(claim, attempt_id, outcome, error, None, now)]))
+
+    async def reuse(self, claim: Claim, step: Step, *, now: datetime) -> None:
+        job_id = claim.job.id
+        move, message = _REUSE[step]
+        guard = move.guarding(job_id, id=job_id, token=claim.token, now=now)
+        line = log_one(job_id, message, step=step, now=now)
+        await self._advance(
+            claim, _Move(guard=guard, then=[sql.REUSED_ATTEMPT(id=job_id, step=step, now=now)], line=line)
+        )
 
     # -------------------------------------------------------------------------------------------------- transcription
 

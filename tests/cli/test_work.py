@@ -129,6 +129,16 @@ def test_process_from_summarize_uses_the_transcript_again(machine: Machine) -> N
     (after,) = machine.jobs()
     assert (after["status"], after["notion_page_id"]) == ("completed", job["notion_page_id"])
     assert float(after["cost_usd"]) > float(job["cost_usd"])
+    told = [message for (message,) in machine.rows("SELECT message FROM job_events ORDER BY id")]
+    asked = told.index("Asked for by you, anew from summarize.")
+    assert _kinds(told[asked + 1 :]) == [
+        "Taken by ",
+        "The transcript is there already: it is used again.",
+        "Summarising.",
+        "Summarised by ",
+        "Bringing it to the sinks.",
+        "Completed.",
+    ]
 
 
 def test_process_says_what_it_could_not_finish(make_machine: MakeMachine) -> None:

@@ -60,6 +60,7 @@ CALLS: dict[str, Callable[[World, Claim], Awaitable[object]]] = {
     "documents": lambda w, c: w.store.documents(c.job.id),
     "begin": lambda w, c: w.store.begin(c, Step.TRANSCRIBE, now=w.now),
     "end": lambda w, c: w.store.end(c, 1, Outcome.DONE, now=w.now),
+    "reuse": lambda w, c: w.store.reuse(c, Step.TRANSCRIBE, now=w.now),
     "uploaded": lambda w, c: w.store.uploaded(c, "ref", now=w.now),
     "intend_submit": lambda w, c: w.store.intend_submit(c, now=w.now),
     "submitted": lambda w, c: w.store.submitted(c.job.id, "order", now=w.now),

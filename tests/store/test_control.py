@@ -227,6 +227,16 @@ async def test_what_waits_for_something_that_a_person_mends_can_be_retried(world
     assert (job.hold_kind, job.next_attempt_at is None) == ((None, True) if kind in MENDABLE else (kind, False))
 
 
+async def test_a_call_with_two_sinks_is_told_once_that_it_is_synced_again(world: World) -> None:
+    """By a request as by a retry: its log has one line of each."""
+    job_id = await world.completed(Delivery(sink="notion", error="down"), Delivery(sink="markdown", error="full"))
+    await world.store.retry([job_id], now=world.now)
+    await world.store.process([job_id], from_step=Step.SYNC, now=world.now)
+
+    told = [line.message for line in (await world.detail(job_id)).events]
+    assert told[-3:] == ["Completed.", "Retried by you.", "To be brought to the sinks again."]
+
+
 @pytest.mark.parametrize("ordered", [False, True])
 async def test_a_running_job_is_taken_from_its_worker(world: World, ordered: bool) -> None:
     """It fails with a sentence; money for an order that may exist stays reserved, the rest is freed."""

@@ -98,18 +98,24 @@ async def test_what_is_reused_is_walked_through(world: World) -> None:
     before = await world.detail(claim.job.id)
     (again,) = await world.claim()
     world.later(MINUTE)
-    attempt = await world.store.begin(again, Step.TRANSCRIBE, now=world.now)
-    await world.store.end(again, attempt, Outcome.REUSED, now=world.now)
-    assert before.documents.transcript is not None
-    await world.store.transcribed(again, None, before.documents.transcript, None, now=world.now)
-    attempt = await world.store.begin(again, Step.SUMMARIZE, now=world.now)
-    await world.store.end(again, attempt, Outcome.REUSED, now=world.now)
+    await world.store.reuse(again, Step.TRANSCRIBE, now=world.now)
+    assert (await world.job(claim.job.id)).status is Status.TRANSCRIBED
+    await world.store.reuse(again, Step.SUMMARIZE, now=world.now)
+    assert (await world.job(claim.job.id)).status is Status.SUMMARIZING
     await world.deliver(again)
     after = await world.detail(claim.job.id)
     assert after.documents == before.documents
     assert after.charges == before.charges
     assert after.row.job.transcription_completed_at == before.row.job.transcription_completed_at
-    assert [a.outcome for a in after.attempts].count(Outcome.REUSED) == 2
+    reused = [attempt for attempt in after.attempts if attempt.outcome is Outcome.REUSED]
+    assert [(attempt.step, attempt.finished_at) for attempt in reused] == [
+        (Step.TRANSCRIBE, world.now),
+        (Step.SUMMARIZE, world.now),
+    ]
+    assert [line.message for line in after.events if "used again" in line.message] == [
+        "The transcript is there already: it is used again.",
+        "The summary is there already: it is used again.",
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------------------- fence
@@ -118,6 +124,7 @@ async def test_what_is_reused_is_walked_through(world: World) -> None:
 FENCED: dict[str, Callable[[World, Claim, int], Awaitable[object]]] = {
     "begin": lambda w, c, a: w.store.begin(c, Step.TRANSCRIBE, now=w.now),
     "end": lambda w, c, a: w.store.end(c, a, Outcome.DONE, now=w.now),
+    "reuse": lambda w, c, a: w.store.reuse(c, Step.TRANSCRIBE, now=w.now),
     "uploaded": lambda w, c, a: w.store.uploaded(c, "late", now=w.now),
     "intend_submit": lambda w, c, a: w.store.intend_submit(c, now=w.now),
     "forget_order": lambda w, c, a: w.store.forget_order(c, keep_upload=True, now=w.now),

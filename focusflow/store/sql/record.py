@@ -24,6 +24,15 @@ OPEN_ATTEMPT = Query("""
 INSERT INTO attempts (job_id, step, started_at, outcome) VALUES (:id, :step, :now, 'running') RETURNING id
 """)
 
+REUSE_TRANSCRIPT = Query(f"""
+UPDATE jobs SET status = 'transcribed', updated_at = :now
+WHERE {_OURS} AND (status IN {movable(Status.TRANSCRIBED, Mover.STEP)} OR status = 'transcribed') RETURNING status
+""")
+
+REUSED_ATTEMPT = Query("""
+INSERT INTO attempts (job_id, step, started_at, finished_at, outcome) VALUES (:id, :step, :now, :now, 'reused')
+""")
+
 STILL_OURS = Query(f"UPDATE jobs SET updated_at = :now WHERE {_OURS} AND status IN {OWNED} RETURNING status")
 
 CLOSE_ATTEMPT = Query("""
