@@ -184,6 +184,11 @@ def _explained(name: str) -> Iterator[None]:
         ) from exc
     except refusals.DiskFull as exc:
         raise DiskFull(f"The disk of the {name} is full: nothing can be written until there is room.") from exc
+    except (refusals.UndefinedTable, refusals.UndefinedColumn) as exc:
+        raise StoreError(
+            f"The {name} was made by an early FocusFlow and does not fit this one ({exc.diag.message_primary}): "
+            "restore a backup that fits, or name another in store.url."
+        ) from exc
     except (psycopg.OperationalError, PoolTimeout) as exc:
         raise StoreError(f"The {name} cannot be reached: {str(exc).strip() or type(exc).__name__}") from exc
     except psycopg.Error as exc:

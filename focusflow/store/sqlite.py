@@ -377,5 +377,10 @@ def _sentence(path: Path, error: sqlite3.Error) -> StoreError:
             return StoreError(f"{path} is not a FocusFlow database: name another file, or move this one away.")
         case sqlite3.SQLITE_CORRUPT:
             return StoreError(f"{path} is damaged ({error}): restore it from the newest backup beside it.")
+        case sqlite3.SQLITE_ERROR if str(error).startswith(("no such table", "no such column")):
+            return StoreError(
+                f"{path} was made by an early FocusFlow and does not fit this one ({error}): restore a backup that "
+                "fits, or begin with a new database in another data_dir."
+            )
         case _:
             return StoreError(f"{path} cannot be used: {error}.")

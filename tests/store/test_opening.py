@@ -350,6 +350,22 @@ async def test_a_newer_database_is_not_touched(url: str) -> None:
         assert path.read_bytes() == before
 
 
+async def test_a_database_with_other_tables_than_ours_says_what_to_do(url: str) -> None:
+    """Of an early version that had the same number; which table is missing is told for whoever looks closer."""
+    await opened(url)
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(sqlite_path(url))) as connection:
+            connection.execute("DROP TABLE control")
+    else:
+        with psycopg.connect(url) as other:
+            other.execute("DROP TABLE control")
+    with pytest.raises(StoreError, match="was made by an early FocusFlow") as refused:
+        await opened(url)
+    assert "control" in str(refused.value)
+    assert "restore a backup" in str(refused.value)
+    assert "another data_dir" in str(refused.value) or "another in store.url" in str(refused.value)
+
+
 async def test_an_old_database_is_backed_up_before_it_is_changed(tmp_path: Path) -> None:
     """A private copy beside it, named by version and time; a new database needs none."""
     path = tmp_path / "x.db"
