@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
 
 from focusflow.cli import output
 from focusflow.cli.session import Options, now, run_async
@@ -42,8 +43,7 @@ def watch_changes(options: Options, *, every: float, as_json: bool) -> None:
     run_async(work)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """Something is otherwise than it was told last."""
 
     line: str

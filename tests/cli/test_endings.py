@@ -81,7 +81,7 @@ async def test_a_signal_is_the_end_also_where_everything_was_finished(number: si
 
     async def work() -> None:
         stopped = anyio.Event()
-        async with stopping_on_signals(quiet=True) as signals:
+        async with stopping_on_signals(tell=lambda _: None) as signals:
             signals.stop = stopped.set
             os.kill(os.getpid(), number)
             await stopped.wait()
