@@ -11,7 +11,7 @@ from focusflow.domain.money import Estimate
 from focusflow.events import JobsAdded
 from focusflow.ports import Absorbed, Arrival, SourceFile
 from focusflow.store.database import Picked, Row, Statement, Value, storable
-from focusflow.store.rows import instant, job_from, milliseconds
+from focusflow.store.rows import content_mark, instant, job_from, milliseconds
 from focusflow.store.sql import inbox as sql
 from focusflow.store.sql import ledger
 from focusflow.store.stored import Stored, log_picked
@@ -213,17 +213,24 @@ class _Page:
             self._add(log_picked(twins, _TWIN, now=now), "lines")
 
     def bring_sidecars(self, sidecars: Sequence[SourceFile]) -> None:
-        """Remember the sidecars and pair those whose recording is here."""
+        """Remember what is new of the sidecars, pair it with the recordings that are here, and measure those by it."""
+        source, now = self._source, self._now
         self._add(sql.STAGE_SIDECARS())
         self._add(sql.CLEAR_SIDECARS())
         latest = {file.file_id: file for file in sidecars}
         self._add(
             sql.ARRIVE_SIDECAR.each(
-                lambda: ({"file_id": file_id, "pair_key": sidecar_key(file)} for file_id, file in latest.items())
+                lambda: (
+                    {"file_id": file_id, "pair_key": sidecar_key(file), "content": content_mark(file.md5, file.size)}
+                    for file_id, file in latest.items()
+                )
             )
         )
-        self._add(sql.KEEP_SIDECARS(source=self._source))
-        self._add(sql.PAIR_NEW_SIDECARS(source=self._source, now=self._now), "paired")
+        self._add(sql.DROP_KNOWN_SIDECARS(source=source))
+        self._add(sql.KEEP_SIDECARS(source=source))
+        paired = self._add(sql.PAIR_NEW_SIDECARS(source=source, now=now), "paired")
+        anew = self._add(sql.MEASURE_ANEW(ids=paired, now=now), "paired")
+        self._add(log_picked(anew, "Its sidecar is new: it is measured anew.", now=now), "lines")
 
 
 def _staged(n: int, arrival: Arrival) -> dict[str, Value]:

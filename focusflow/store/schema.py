@@ -104,7 +104,7 @@ CREATE INDEX jobs_waiting ON jobs (next_attempt_at) WHERE status = 'discovered' 
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX jobs_claimed ON jobs (claimed_at) WHERE claimed_at IS NOT NULL;
 CREATE INDEX jobs_same_content ON jobs (file_md5, gdrive_file_size) WHERE file_md5 IS NOT NULL;
-CREATE INDEX jobs_without_sidecar ON jobs (source, pair_key) WHERE gdrive_json_id IS NULL;
+CREATE INDEX jobs_by_pair ON jobs (source, pair_key);
 CREATE INDEX jobs_unmeasured ON jobs (discovered_at, id) WHERE status = 'discovered' AND duration_seconds IS NULL;
 CREATE INDEX jobs_judged ON jobs (id)
     WHERE status = 'discovered' OR (status = 'skipped' AND skipped_by IN ('rule', 'name'))
@@ -114,6 +114,7 @@ CREATE TABLE sidecars (
     source TEXT NOT NULL,
     file_id TEXT NOT NULL,
     pair_key TEXT NOT NULL,
+    content TEXT NOT NULL,
     PRIMARY KEY (source, file_id)
 ) {strict};
 CREATE INDEX sidecars_by_key ON sidecars (source, pair_key);

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from focusflow.domain.jobs import Direction, DurationSource, SkippedBy, Status, Step
 from focusflow.domain.money import Estimate
@@ -166,6 +167,58 @@ async def measure(world: World, job_id: str, **changes: object) -> None:
 def _search(text: str) -> JobFilter:
 
     return JobFilter(search=text)
+
+
+@pytest.mark.parametrize("source", [DurationSource.SIZE, DurationSource.HEADER, DurationSource.SIDECAR])
+@pytest.mark.parametrize("refused", [True, False])
+async def test_a_late_or_changed_sidecar_measures_anew(world: World, source: DurationSource, refused: bool) -> None:
+    """What was guessed without it, or refused by what it said before, is open again; nothing is decided without it."""
+    file = world.file()
+    (job_id,) = (await world.absorb(world.arrival(file, duration_seconds=None))).added
+    sidecar = sidecar_of(world, file)
+    if source is DurationSource.SIDECAR:
+        await world.absorb(sidecars=(sidecar,))
+        sidecar = structs.replace(sidecar, size=1)
+    await measure(world, job_id, duration_source=source, skip_reason="too short" if refused else None)
+    world.events()
+    await world.absorb(sidecars=(sidecar,))
+    (job,) = await world.store.unmeasured(limit=9, now=world.now)
+    assert (job.id, job.status, job.sidecar_id) == (job_id, Status.DISCOVERED, sidecar.file_id)
+    assert (job.duration_seconds, job.duration_source, job.skip_reason, job.estimate_micros) == (None,) * 4
+    assert JobChanged(job_id=job_id, status=Status.DISCOVERED) in world.events()
+    assert (await world.detail(job_id)).events[-1].message == "Its sidecar is new: it is measured anew."
+    assert await world.claim() == []
+
+
+async def test_a_sidecar_that_says_the_same_as_before_changes_nothing(world: World) -> None:
+    """Every full listing names it again."""
+    file = world.file()
+    sidecar = sidecar_of(world, file)
+    (job_id,) = (await world.absorb(world.arrival(file, duration_seconds=None), sidecars=(sidecar,))).added
+    await measure(world, job_id, skip_reason="too short")
+    before = await world.detail(job_id)
+    world.later(MINUTE)
+    await world.absorb(sidecars=(sidecar,))
+    assert await world.detail(job_id) == before
+
+
+async def test_a_sidecar_does_not_undo_what_a_person_or_a_worker_does(world: World) -> None:
+    """Skipped by hand, asked for, worked on, ordered or done: its news comes too late."""
+    files = [world.file() for _ in range(5)]
+    by_hand, asked, worked_on, ordered, done = [await world.add(file=file) for file in files]
+    await world.store.skip_jobs([by_hand], reason="private", now=world.now)
+    (claim,) = await world.claim(ids=(ordered,))
+    await world.store.uploaded(claim, "upload", now=world.now, intending=True)
+    await world.store.give_back(claim, now=world.now, note="stop")
+    await world.claim(ids=(worked_on,))
+    (claim,) = await world.claim(ids=(done,))
+    await world.transcribe(claim)
+    await world.store.give_back(claim, now=world.now, note="stop")
+    await world.store.process([asked], from_step=None, now=world.now)
+    before = await world.statuses()
+    await world.absorb(sidecars=tuple(sidecar_of(world, file) for file in files))
+    assert await world.statuses() == before
+    assert None not in [(await world.job(job_id)).duration_seconds for job_id in before]
 
 
 async def test_a_sidecar_that_disappears_is_forgotten(world: World) -> None:

@@ -20,7 +20,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     is_allowed INTEGER, finished INTEGER)
 """)
 STAGE_SIDECARS = Query("""
-CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (pair_key TEXT, file_id TEXT, PRIMARY KEY (pair_key, file_id))
+CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (
+    pair_key TEXT, file_id TEXT, content TEXT, PRIMARY KEY (pair_key, file_id))
 """)
 STAGE_VERDICTS = Query("CREATE TEMPORARY TABLE IF NOT EXISTS verdicts (job_id TEXT PRIMARY KEY, reason TEXT)")
 CLEAR_ARRIVALS = Query("DELETE FROM arriving")
@@ -36,7 +37,9 @@ VALUES (:n, :file_id, :new_id, :name, :size, :md5, :parent_id, :web_url, :modifi
     :contact_name, :contact_number, :contact_key, :direction, :call_type, :call_at, :skip_reason, :skipped_by, :duration_seconds,
     :duration_source, :transcribe_micros, :summarize_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0)
 """)
-ARRIVE_SIDECAR = Query("INSERT INTO arriving_sidecars (file_id, pair_key) VALUES (:file_id, :pair_key)")
+ARRIVE_SIDECAR = Query(
+    "INSERT INTO arriving_sidecars (file_id, pair_key, content) VALUES (:file_id, :pair_key, :content)"
+)
 
 COMPARE = Query("""
 UPDATE arriving SET job_id = jobs.id, is_new = 0,
@@ -223,20 +226,40 @@ SKIP_TWINS_TAKEN_BACK = Query(
 )
 """Two copies that were refused are no twins of each other; allowed again, the one that was found first is kept."""
 
+DROP_KNOWN_SIDECARS = Query("""
+DELETE FROM arriving_sidecars WHERE EXISTS (
+    SELECT 1 FROM sidecars AS known WHERE known.source = :source AND known.file_id = arriving_sidecars.file_id
+    AND known.content = arriving_sidecars.content AND known.pair_key IN (arriving_sidecars.pair_key, ''))
+""")
+"""A full listing names every sidecar again: what says the same as before is no news."""
+
 KEEP_SIDECARS = Query("""
-INSERT INTO sidecars (source, file_id, pair_key) SELECT CAST(:source AS TEXT), file_id, pair_key FROM arriving_sidecars
+INSERT INTO sidecars (source, file_id, pair_key, content)
+SELECT CAST(:source AS TEXT), file_id, pair_key, content FROM arriving_sidecars
 WHERE TRUE
-ON CONFLICT (source, file_id) DO UPDATE SET pair_key = excluded.pair_key
+ON CONFLICT (source, file_id) DO UPDATE SET pair_key = excluded.pair_key, content = excluded.content
 """)
 
 PAIR_NEW_SIDECARS = Query("""
 UPDATE jobs SET updated_at = :now, gdrive_json_id = (
     SELECT MIN(file_id) FROM arriving_sidecars AS s WHERE s.pair_key = jobs.pair_key)
 WHERE id IN (
-    SELECT waiting.id FROM arriving_sidecars AS s CROSS JOIN jobs AS waiting
-    WHERE waiting.source = :source AND waiting.pair_key = s.pair_key AND waiting.gdrive_json_id IS NULL)
+    SELECT told.id FROM arriving_sidecars AS s CROSS JOIN jobs AS told
+    WHERE told.source = :source AND told.pair_key = s.pair_key
+    AND (told.gdrive_json_id IS NULL OR told.gdrive_json_id = s.file_id))
 RETURNING id, status
 """)
+
+MEASURE_ANEW = Query(f"""
+UPDATE jobs SET status = 'discovered', skipped_by = NULL, skip_reason = NULL, updated_at = :now,
+    duration_seconds = NULL, duration_source = NULL, transcribe_micros = NULL, summarize_micros = NULL
+WHERE id IN (SELECT value FROM json_each(:ids)) AND duration_seconds IS NOT NULL AND asked = 0
+AND (status = 'discovered' OR (status = 'skipped' AND skipped_by = 'rule'
+     AND status IN {movable(Status.DISCOVERED, Mover.RULE)}))
+AND transcription_completed_at IS NULL AND submit_intent_at IS NULL AND transcript_id IS NULL
+RETURNING id, status
+""")
+"""Their sidecar came late, or says something else now: what was guessed without it, or decided by it, is open again."""
 
 PAIR_ARRIVALS = Query("""
 UPDATE jobs SET gdrive_json_id = s.file_id
