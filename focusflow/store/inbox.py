@@ -12,6 +12,7 @@ from focusflow.events import JobsAdded
 from focusflow.ports import Absorbed, Arrival, SourceFile
 from focusflow.store.database import Picked, Row, Statement, Value, storable
 from focusflow.store.rows import content_mark, instant, job_from, milliseconds
+from focusflow.store.sql import control as control_sql
 from focusflow.store.sql import inbox as sql
 from focusflow.store.sql import ledger
 from focusflow.store.stored import Stored, log_picked
@@ -202,9 +203,13 @@ class _Page:
         self._add(sql.COMPARE(source=source))
         self._add(sql.ADD_NEW(source=source, sidecar_wait=WAITING_FOR_SIDECAR, now=now), "added")
         self._add(sql.NAME_NEW())
-        updated = self._add(sql.UPDATE_KNOWN(now=now), "updated")
+        silent = self._add(sql.REPLACED_SILENCE())
+        self._add(control_sql.FORGET_TRANSCRIPT(ids=silent))
+        self._add(control_sql.SUPERSEDE_DOCUMENTS(ids=silent, now=now))
+        updated = self._add(sql.UPDATE_KNOWN(sidecar_wait=WAITING_FOR_SIDECAR, now=now), "updated")
         for log in (sql.LOG_NEW, sql.LOG_REPLACED, sql.LOG_RENAMED, sql.LOG_BACK):
             self._add(log(now=now), "lines")
+        self._add(sql.OUTDATE_SIDECARS(source=source))
         self._add(sql.PAIR_ARRIVALS(source=source))
         self._add(ledger.RELEASE_UNSPENT(ids=updated, now=now))
         if skip_twins:

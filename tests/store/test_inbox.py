@@ -308,6 +308,91 @@ async def test_a_replaced_recording_is_measured_anew(world: World) -> None:
     assert "replaced" in (await world.detail(job.id)).events[-1].message
 
 
+async def test_a_verdict_about_other_content_falls_with_it(world: World) -> None:
+    """Too short was the recording before: what lies there now waits for its own sidecar, and is judged by that."""
+    file = world.file(file_id="f")
+    sidecar = sidecar_of(world, file)
+    (job_id,) = (await world.absorb(world.arrival(file, duration_seconds=None), sidecars=(sidecar,))).added
+    await measure(world, job_id, duration_seconds=3.0, skip_reason="too short")
+    until = world.later(MINUTE) + 10 * MINUTE
+    other = world.arrival(structs.replace(file, md5="new", size=7), duration_seconds=None, hold_until=until)
+    assert (await world.absorb(other, sidecars=(sidecar,))).updated == (job_id,)
+    job = await world.job(job_id)
+    assert (job.status, job.skip_reason, job.skipped_by) == (Status.DISCOVERED, None, None)
+    assert (job.hold_kind, job.next_attempt_at, job.duration_seconds) == ("sidecar", until, None)
+    assert job.sidecar_id is None
+    assert await world.store.unmeasured(limit=9, now=world.now) == []
+    assert [found.id for found in await world.store.unmeasured(limit=9, now=until)] == [job_id]
+    await world.absorb(sidecars=(structs.replace(sidecar, size=1),))
+    (job,) = await world.store.unmeasured(limit=9, now=world.now)
+    assert (job.id, job.sidecar_id) == (job_id, sidecar.file_id)
+
+
+async def test_a_recording_and_its_sidecar_replaced_together_do_not_wait(world: World) -> None:
+    """The sidecar that came with it tells of it."""
+    file = world.file(file_id="f")
+    sidecar = sidecar_of(world, file)
+    (job_id,) = (await world.absorb(world.arrival(file, duration_seconds=None), sidecars=(sidecar,))).added
+    await measure(world, job_id, duration_seconds=3.0, skip_reason="too short")
+    other = world.arrival(
+        structs.replace(file, md5="new", size=7), duration_seconds=None, hold_until=world.now + MINUTE
+    )
+    await world.absorb(other, sidecars=(structs.replace(sidecar, size=1),))
+    assert [job.id for job in await world.store.unmeasured(limit=9, now=world.now)] == [job_id]
+
+
+async def test_other_content_is_refused_again_where_its_name_is(world: World) -> None:
+    """An outgoing call stays one."""
+    job_id = await world.add(file=world.file(file_id="f", name="a.m4a"), skip_reason="outgoing")
+    other = world.arrival(world.file(file_id="f", name="a.m4a", md5="new"), skip_reason="outgoing")
+    await world.absorb(other)
+    job = await world.job(job_id)
+    assert (job.status, job.skip_reason, job.skipped_by) == (Status.SKIPPED, "outgoing", SkippedBy.RULE)
+
+
+async def test_what_a_person_skipped_stays_skipped_whatever_lies_there(world: World) -> None:
+    """A decision by hand is not about the content."""
+    job_id = await world.add(file=world.file(file_id="f", name="a.m4a"))
+    await world.store.skip_jobs([job_id], reason="private", now=world.now)
+    await world.absorb(world.arrival(world.file(file_id="f", name="a.m4a", md5="new")))
+    job = await world.job(job_id)
+    assert (job.status, job.skipped_by) == (Status.SKIPPED, SkippedBy.USER)
+
+
+@pytest.mark.parametrize("paid", [True, False])
+@pytest.mark.parametrize("asked", [True, False])
+async def test_silence_is_forgotten_when_a_call_takes_its_place(world: World, paid: bool, asked: bool) -> None:
+    """What was transcribed of it, if anything was, is no transcript of what is there now."""
+    job_id = await world.add(file=world.file(file_id="f", name="a.m4a"))
+    if asked:
+        await world.store.process([job_id], from_step=None, now=world.now)
+    (claim,) = await world.claim()
+    if paid:
+        await world.transcribe(claim, text="")
+    await world.store.skip(claim, "Nothing was said.", SkippedBy.SILENCE, now=world.now)
+    await world.absorb(world.arrival(world.file(file_id="f", name="a.m4a", md5="new"), duration_seconds=None))
+    detail = await world.detail(job_id)
+    job = detail.row.job
+    assert (job.status, job.skip_reason, job.duration_seconds) == (Status.DISCOVERED, None, None)
+    assert (job.transcription_completed_at, job.transcript_id, job.upload_ref) == (None, None, None)
+    assert (detail.documents.transcript, job.cost_micros) == (None, 7_000 if paid else 0)
+    assert detail.events[-1].message == "The recording was replaced by another of the same name."
+
+
+async def test_twins_are_decided_anew_when_one_is_replaced(world: World) -> None:
+    """A copy that is none any more is processed; what has become one is not."""
+    files = [
+        world.file(file_id=name, name=f"{name}.m4a", md5=md5, size=9) for name, md5 in zip("abc", "xxy", strict=True)
+    ]
+    original, copy, other = [await world.add(file=file) for file in files]
+    assert (await world.job(copy)).skip_reason == f"duplicate of {original}"
+    await world.absorb(world.arrival(structs.replace(files[1], md5="z")))
+    assert (await world.job(copy)).status is Status.DISCOVERED
+    await world.absorb(world.arrival(structs.replace(files[1], md5="y")))
+    assert (await world.job(copy)).skip_reason == f"duplicate of {other}"
+    assert (await world.job(original)).status is Status.DISCOVERED
+
+
 async def test_a_recording_replaced_after_its_order_keeps_the_order(world: World) -> None:
     """What may have been paid for must still be found."""
     claim = await world.claimed(file=world.file(file_id="f"))

@@ -561,3 +561,26 @@ async def test_a_real_folder_is_discovered_and_a_damaged_cursor_is_survived(
 
     (job,) = (await house.jobs()).values()
     assert (job.duration_seconds, job.source) == (61, "folder")
+
+
+async def test_a_call_that_takes_the_place_of_a_pocket_dial_is_not_lost(
+    house: House, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Both files are replaced under their old names, and what was decided about the old ones is decided anew."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    sound = folder / "2026-11-23 09-00-00 (phone) Ann ↙.m4a"
+    source = FolderSource(folder, recursive=True, settle_seconds=0, clock=clock)
+    discovery = Discovery(source=source, inbox=house.store, intake=house.discovery._intake, clock=clock)
+    sound.write_bytes(b"sound" * 1_000)
+    sound.with_suffix(".json").write_text('{"duration": "3000"}')
+    await discovery.tick()
+    (job,) = (await house.jobs()).values()
+    assert job.skip_reason == "shorter than 20 s (3 s)"
+
+    sound.write_bytes(b"sound" * 100_000)
+    sound.with_suffix(".json").write_text('{"duration": "166000"}')
+    await discovery.tick()
+
+    (job,) = (await house.jobs()).values()
+    assert (job.status, job.skip_reason, job.duration_seconds) == (Status.DISCOVERED, None, 166)

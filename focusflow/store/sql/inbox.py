@@ -17,7 +17,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     contact_key TEXT, direction TEXT, call_type TEXT, call_at BIGINT, skip_reason TEXT, skipped_by TEXT, duration_seconds DOUBLE PRECISION,
     duration_source TEXT, transcribe_micros BIGINT, summarize_micros BIGINT, hold_until BIGINT,
     job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER,
-    is_allowed INTEGER, finished INTEGER)
+    is_allowed INTEGER, finished INTEGER, was_silent INTEGER)
 """)
 STAGE_SIDECARS = Query("""
 CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (
@@ -32,10 +32,10 @@ ARRIVE = Query("""
 INSERT INTO arriving (n, file_id, new_id, name, size, md5, parent_id, web_url, modified_at, pair_key, haystack, recorder,
     contact_name, contact_number, contact_key, direction, call_type, call_at, skip_reason, skipped_by, duration_seconds,
     duration_source, transcribe_micros, summarize_micros, hold_until, is_new, replaced, renamed, touched, is_back, is_allowed,
-    finished)
+    finished, was_silent)
 VALUES (:n, :file_id, :new_id, :name, :size, :md5, :parent_id, :web_url, :modified_at, :pair_key, :haystack, :recorder,
     :contact_name, :contact_number, :contact_key, :direction, :call_type, :call_at, :skip_reason, :skipped_by, :duration_seconds,
-    :duration_source, :transcribe_micros, :summarize_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0)
+    :duration_source, :transcribe_micros, :summarize_micros, :hold_until, 1, 0, 0, 0, 0, 0, 0, 0)
 """)
 ARRIVE_SIDECAR = Query(
     "INSERT INTO arriving_sidecars (file_id, pair_key, content) VALUES (:file_id, :pair_key, :content)"
@@ -55,7 +55,9 @@ UPDATE arriving SET job_id = jobs.id, is_new = 0,
     is_back = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by = 'gone' THEN 1 ELSE 0 END,
     is_allowed = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by IN ('rule', 'name')
         AND arriving.name <> jobs.gdrive_file_name AND arriving.skip_reason IS NULL THEN 1 ELSE 0 END,
-    finished = CASE WHEN jobs.transcription_completed_at IS NOT NULL THEN 1 ELSE 0 END
+    finished = CASE WHEN jobs.transcription_completed_at IS NOT NULL
+        AND NOT (jobs.status = 'skipped' AND jobs.skipped_by = 'silence') THEN 1 ELSE 0 END,
+    was_silent = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by = 'silence' THEN 1 ELSE 0 END
 FROM arriving AS a CROSS JOIN jobs
 WHERE jobs.source = :source AND jobs.gdrive_file_id = a.file_id AND arriving.file_id = a.file_id
 """)
@@ -117,15 +119,25 @@ RETURNING id, status
 
 NAME_NEW = Query("UPDATE arriving SET job_id = new_id WHERE is_new = 1")
 
-# a rename may carry a new meaning: a name nobody understood, or one that the rules judge otherwise
+REPLACED_SILENCE = Query("SELECT job_id FROM arriving WHERE replaced = 1 AND was_silent = 1 ORDER BY n")
+"""Recordings in which nobody spoke, replaced: what was transcribed of them is no transcript of what is there now."""
+
+# a rename may carry a new meaning: a name nobody understood, or one that the rules judge otherwise; and what was decided by a
+# recording's content holds for that content
 _JUDGED_ANEW = f"""
 ((a.renamed = 1 AND jobs.requested_by IS NULL AND (
     (jobs.status = 'discovered' AND jobs.status IN {movable(Status.SKIPPED, Mover.RULE)})
     OR (jobs.status = 'skipped' AND jobs.skipped_by IN ('rule', 'name')
         AND jobs.status IN {movable(Status.DISCOVERED, Mover.RULE)})))
- OR (jobs.status = 'skipped' AND jobs.skipped_by = 'gone' AND jobs.status IN {movable(Status.DISCOVERED, Mover.RULE)}))
+ OR (jobs.status = 'skipped' AND jobs.status IN {movable(Status.DISCOVERED, Mover.RULE)} AND (jobs.skipped_by = 'gone'
+     OR (a.replaced = 1 AND a.finished = 0 AND jobs.skipped_by IN ('rule', 'duplicate', 'silence')))))
 """
 _REFUSED = "(a.skip_reason IS NOT NULL AND jobs.requested_by IS NULL)"
+# the sidecar that is there may still be that of the recording before
+_WAITS_ANEW = f"""
+(a.replaced = 1 AND a.finished = 0 AND a.hold_until IS NOT NULL AND a.skip_reason IS NULL AND jobs.requested_by IS NULL
+ AND jobs.submit_intent_at IS NULL AND jobs.transcript_id IS NULL AND (jobs.status = 'discovered' OR {_JUDGED_ANEW}))
+"""
 
 UPDATE_KNOWN = Query(f"""
 UPDATE jobs SET updated_at = :now, gdrive_file_name = a.name, parent_id = a.parent_id, web_url = a.web_url,
@@ -155,7 +167,11 @@ UPDATE jobs SET updated_at = :now, gdrive_file_name = a.name, parent_id = a.pare
     skip_reason = CASE WHEN NOT {_JUDGED_ANEW} THEN jobs.skip_reason
         WHEN {_REFUSED} THEN a.skip_reason END,
     skipped_by = CASE WHEN NOT {_JUDGED_ANEW} THEN jobs.skipped_by
-        WHEN {_REFUSED} THEN COALESCE(a.skipped_by, 'rule') END
+        WHEN {_REFUSED} THEN COALESCE(a.skipped_by, 'rule') END,
+    hold_kind = CASE WHEN {_WAITS_ANEW} THEN 'sidecar' ELSE jobs.hold_kind END,
+    hold_reason = CASE WHEN {_WAITS_ANEW} THEN CAST(:sidecar_wait AS TEXT) ELSE jobs.hold_reason END,
+    next_attempt_at = CASE WHEN {_WAITS_ANEW} THEN a.hold_until ELSE jobs.next_attempt_at END,
+    gdrive_json_id = CASE WHEN a.replaced = 1 AND a.finished = 0 THEN NULL ELSE jobs.gdrive_json_id END
 FROM arriving AS a
 WHERE jobs.id = a.job_id AND a.is_new = 0 AND (a.replaced = 1 OR a.renamed = 1 OR a.touched = 1 OR a.is_back = 1)
 RETURNING jobs.id, jobs.status
@@ -260,6 +276,12 @@ AND transcription_completed_at IS NULL AND submit_intent_at IS NULL AND transcri
 RETURNING id, status
 """)
 """Their sidecar came late, or says something else now: what was guessed without it, or decided by it, is open again."""
+
+OUTDATE_SIDECARS = Query("""
+UPDATE sidecars SET pair_key = '' FROM arriving AS a
+WHERE a.replaced = 1 AND a.finished = 0 AND sidecars.source = :source AND sidecars.pair_key = a.pair_key
+""")
+"""A sidecar that told of a recording before it was replaced belongs to none, until it is replaced too."""
 
 PAIR_ARRIVALS = Query("""
 UPDATE jobs SET gdrive_json_id = s.file_id
