@@ -187,8 +187,9 @@ class _Page:
         source, now = self._source, self._now
         vanished = self._add(sql.VANISH(source=source, gone=ids, reason=reason, now=now), "gone")
         self._add(log_picked(vanished, f"Skipped: {reason}", now=now), "lines")
-        replaced = self._add(sql.REPLACE_VANISHED(ids=vanished, now=now), "back")
-        self._add(log_picked(replaced, "Its twin is gone: this one takes its place.", now=now), "lines")
+        heirs = self._add(sql.REPLACE_VANISHED(ids=vanished, now=now), "back")
+        self._add(log_picked(heirs, "Its twin is gone: this one takes its place.", now=now), "lines")
+        self._add(sql.FOLLOW_HEIR(ids=heirs, now=now), "back")
         self._add(ledger.RELEASE_UNSPENT(ids=vanished, now=now))
         self._add(sql.FORGET_SIDECARS(source=source, gone=ids))
         self._add(sql.UNPAIR(source=source, gone=ids))
@@ -212,10 +213,14 @@ class _Page:
         self._add(sql.OUTDATE_SIDECARS(source=source))
         self._add(sql.PAIR_ARRIVALS(source=source))
         self._add(ledger.RELEASE_UNSPENT(ids=updated, now=now))
+        heirs = self._add(sql.REPLACE_REPLACED(now=now), "back")
+        self._add(log_picked(heirs, "Its twin was replaced: this one takes its place.", now=now), "lines")
+        self._add(sql.FOLLOW_HEIR(ids=heirs, now=now), "back")
         if skip_twins:
-            twins = self._add(sql.SKIP_TWINS(now=now), "twins")
-            self._add(ledger.RELEASE_UNSPENT(ids=twins, now=now))
-            self._add(log_picked(twins, _TWIN, now=now), "lines")
+            for skip in (sql.SKIP_TWINS(now=now), sql.SKIP_TWINS_TAKEN_BACK(ids=heirs, now=now)):
+                twins = self._add(skip, "twins")
+                self._add(ledger.RELEASE_UNSPENT(ids=twins, now=now))
+                self._add(log_picked(twins, _TWIN, now=now), "lines")
 
     def bring_sidecars(self, sidecars: Sequence[SourceFile]) -> None:
         """Remember what is new of the sidecars, pair it with the recordings that are here, and measure those by it."""

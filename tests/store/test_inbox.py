@@ -290,7 +290,54 @@ async def test_when_the_original_disappears_its_twin_takes_its_place(world: Worl
     statuses = await world.statuses()
     assert statuses[original] is Status.SKIPPED
     assert sorted(statuses[job_id] for job_id in absorbed.added) == [Status.DISCOVERED, Status.SKIPPED]
-    assert len(gone.updated) == 2
+    assert len(gone.updated) == 3  # the other copy is one of it now
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+async def test_every_copy_takes_its_turn(world: World, replaced: bool) -> None:
+    """One after the other disappears or becomes another call: the last copy of a call is still processed."""
+    files = [world.file(md5="same", size=9) for _ in range(4)]
+    copies = {await world.add(file=file): file for file in files}
+    for copies_left in (3, 2, 1, 0):
+        (original,) = [job_id for job_id in copies if (await world.job(job_id)).status is Status.DISCOVERED]
+        file = copies.pop(original)
+        reasons = [(await world.job(job_id)).skip_reason for job_id in copies]
+        assert reasons == [f"duplicate of {original}"] * copies_left
+        if replaced:
+            await world.absorb(world.arrival(structs.replace(file, md5=file.file_id)))
+        else:
+            await world.absorb(gone=(file.file_id,))
+
+
+@pytest.mark.parametrize("why", ["ordered", "done", "by hand", "silent"])
+async def test_a_copy_of_what_was_paid_for_or_given_up_stays_one(world: World, why: str) -> None:
+    """The original's content is transcribed, or nobody wants it: that another lies under its name changes neither."""
+    file = world.file(file_id="f", name="a.m4a", md5="same", size=9)
+    if why == "done":
+        await world.completed(file=file)
+    elif why == "by hand":
+        await world.store.skip_jobs([await world.add(file=file)], reason="private", now=world.now)
+    else:
+        claim = await world.claimed(file=file)
+        if why == "ordered":
+            await world.store.uploaded(claim, "upload", now=world.now, intending=True)
+            await world.store.give_back(claim, now=world.now, note="stop")
+        else:
+            await world.store.skip(claim, "Nothing was said.", SkippedBy.SILENCE, now=world.now)
+    copy = await world.add(file=world.file(md5="same", size=9))
+    await world.absorb(world.arrival(structs.replace(file, md5="new")))
+    assert (await world.job(copy)).skipped_by is SkippedBy.DUPLICATE
+
+
+async def test_a_copy_whose_original_is_replaced_may_still_be_one_of_another(world: World) -> None:
+    """It takes no place that is taken."""
+    files = [world.file(md5="same", size=9) for _ in range(3)]
+    first, second, third = [await world.add(file=file) for file in files]
+    await world.store.unskip([second], now=world.now)
+    await world.absorb(world.arrival(structs.replace(files[0], md5="new")))
+    assert (await world.job(first)).status is Status.DISCOVERED
+    job = await world.job(third)
+    assert (job.status, job.skip_reason) == (Status.SKIPPED, f"duplicate of {second}")
 
 
 # -------------------------------------------------------------------------------------------- replaced, renamed, gone

@@ -17,7 +17,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS arriving (
     contact_key TEXT, direction TEXT, call_type TEXT, call_at BIGINT, skip_reason TEXT, skipped_by TEXT, duration_seconds DOUBLE PRECISION,
     duration_source TEXT, transcribe_micros BIGINT, summarize_micros BIGINT, hold_until BIGINT,
     job_id TEXT, is_new INTEGER, replaced INTEGER, renamed INTEGER, touched INTEGER, is_back INTEGER,
-    is_allowed INTEGER, finished INTEGER, was_silent INTEGER)
+    is_allowed INTEGER, finished INTEGER, was_silent INTEGER, was_md5 TEXT, was_size BIGINT)
 """)
 STAGE_SIDECARS = Query("""
 CREATE TEMPORARY TABLE IF NOT EXISTS arriving_sidecars (
@@ -57,7 +57,10 @@ UPDATE arriving SET job_id = jobs.id, is_new = 0,
         AND arriving.name <> jobs.gdrive_file_name AND arriving.skip_reason IS NULL THEN 1 ELSE 0 END,
     finished = CASE WHEN jobs.transcription_completed_at IS NOT NULL
         AND NOT (jobs.status = 'skipped' AND jobs.skipped_by = 'silence') THEN 1 ELSE 0 END,
-    was_silent = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by = 'silence' THEN 1 ELSE 0 END
+    was_silent = CASE WHEN jobs.status = 'skipped' AND jobs.skipped_by = 'silence' THEN 1 ELSE 0 END,
+    was_md5 = CASE WHEN jobs.transcription_completed_at IS NULL AND jobs.submit_intent_at IS NULL AND jobs.transcript_id IS NULL
+        AND COALESCE(jobs.skipped_by, '') NOT IN ('user', 'silence') THEN jobs.file_md5 END,
+    was_size = jobs.gdrive_file_size
 FROM arriving AS a CROSS JOIN jobs
 WHERE jobs.source = :source AND jobs.gdrive_file_id = a.file_id AND arriving.file_id = a.file_id
 """)
@@ -73,18 +76,45 @@ AND transcription_completed_at IS NULL AND submit_intent_at IS NULL AND transcri
 RETURNING id, status
 """)
 
-REPLACE_VANISHED = Query(f"""
+_TAKES_ITS_PLACE = f"""
 UPDATE jobs SET status = 'discovered', skipped_by = NULL, skip_reason = NULL, updated_at = :now
 WHERE status = 'skipped' AND skipped_by = 'duplicate' AND status IN {movable(Status.DISCOVERED, Mover.RULE)}
 AND id IN (
-    SELECT MIN(twin.id) FROM jobs AS gone CROSS JOIN jobs AS twin
-    WHERE gone.id IN (SELECT value FROM json_each(:ids))
-    AND twin.file_md5 = gone.file_md5 AND twin.gdrive_file_size = gone.gdrive_file_size
-    AND twin.skipped_by = 'duplicate' AND twin.skip_reason = 'duplicate of ' || gone.id
-    GROUP BY gone.id)
+    SELECT MIN(twin.id) FROM {{originals}}
+    AND twin.file_md5 = {{md5}} AND twin.gdrive_file_size = {{size}}
+    AND twin.skipped_by = 'duplicate' AND twin.skip_reason = 'duplicate of ' || {{id}}
+    GROUP BY {{id}})
 RETURNING id, status
-""")
+"""
+
+REPLACE_VANISHED = Query(
+    _TAKES_ITS_PLACE.format(
+        originals="jobs AS gone CROSS JOIN jobs AS twin WHERE gone.id IN (SELECT value FROM json_each(:ids))",
+        md5="gone.file_md5",
+        size="gone.gdrive_file_size",
+        id="gone.id",
+    )
+)
 """When the recording that others are duplicates of disappears unprocessed, one of them takes its place."""
+
+REPLACE_REPLACED = Query(
+    _TAKES_ITS_PLACE.format(
+        originals="arriving AS a CROSS JOIN jobs AS twin WHERE a.replaced = 1",
+        md5="a.was_md5",
+        size="a.was_size",
+        id="a.job_id",
+    )
+)
+"""So it does when another recording takes the original's name, unless that was ordered, or left out for what it was."""
+
+FOLLOW_HEIR = Query("""
+UPDATE jobs SET skip_reason = 'duplicate of ' || heirs.id, updated_at = :now FROM jobs AS heirs
+WHERE heirs.id IN (SELECT value FROM json_each(:ids)) AND jobs.id <> heirs.id
+AND jobs.file_md5 = heirs.file_md5 AND jobs.gdrive_file_size = heirs.gdrive_file_size
+AND jobs.status = 'skipped' AND jobs.skipped_by = 'duplicate'
+RETURNING jobs.id, jobs.status
+""")
+"""The other duplicates are those of the one that took the place, so that the next is found if that goes too."""
 
 WAITING_FILES = Query("SELECT gdrive_file_id FROM jobs WHERE status = 'discovered' AND source = :source")
 
