@@ -630,7 +630,10 @@ class JobRecord(Protocol):
         """-> failed, with one sentence; tried again at *retry_at* (None: never); *counts* raises `retry_count`."""
 
     async def skip(self, claim: Claim, reason: str, by: SkippedBy, *, now: datetime) -> None:
-        """Give the job back and skip it: what was learnt after the download says that it must not be paid for."""
+        """Give the job back and skip it: what was learnt after the download says that it must not be paid for.
+
+        Not so if the recording was replaced since the claim: then it only goes back, to be judged anew.
+        """
 
     async def measured_file(
         self,

@@ -24,6 +24,7 @@ from focusflow.store.rows import (
     maybe_instant,
     transcript_parameters,
 )
+from focusflow.store.sql import control as control_sql
 from focusflow.store.sql import jobs as jobs_sql
 from focusflow.store.sql import ledger
 from focusflow.store.sql import money as money_sql
@@ -337,9 +338,14 @@ class RecordPart(Stored):
 
     async def skip(self, claim: Claim, reason: str, by: SkippedBy, *, now: datetime) -> None:
         job_id = claim.job.id
-        guard = sql.SKIP.guarding(job_id, id=job_id, token=claim.token, reason=reason, by=by, now=now)
-        line = log_one(job_id, f"Skipped: {reason}", now=now)
-        await self._advance(claim, _Move(guard=guard, then=_let_go(job_id, Outcome.DONE, None, now), line=line))
+        content = content_mark(claim.job.file_md5, claim.job.file_size)
+        guard = sql.SKIP.guarding(job_id, id=job_id, token=claim.token, content=content, reason=reason, by=by, now=now)
+        other = Computed(partial(_if_given_back, job_id))
+        forget = [control_sql.FORGET_TRANSCRIPT(ids=other), control_sql.SUPERSEDE_DOCUMENTS(ids=other, now=now)]
+        line = sql.LOG_SKIP(id=job_id, message=f"Skipped: {reason}", now=now)
+        then = [*forget, *_let_go(job_id, Outcome.DONE, None, now), line]
+        results = await self._advance(claim, _Move(guard=guard, then=then))
+        self._tell_lines(results[-1])
 
     async def log(self, job_id: JobId, level: str, message: str, *, step: Step | None = None, now: datetime) -> None:
         line = log_one(job_id, message, level=level, step=step, now=now)
@@ -428,6 +434,11 @@ def _settle(
 def _unless_found(statement: int, job_id: JobId, results: Sequence[Sequence[Row]]) -> str:
     """Return the job's id as a list, or nothing if that statement of the transaction returned something."""
     return NOTHING if results[statement] else json.dumps([job_id])
+
+
+def _if_given_back(job_id: JobId, results: Sequence[Sequence[Row]]) -> str:
+    """Return the job's id as a list if the transaction's first statement put it back to rest, or nothing."""
+    return json.dumps([job_id]) if results[0][0][0] == Status.DISCOVERED else NOTHING
 
 
 def _let_go(job_id: JobId, outcome: Outcome, error: str | None, now: datetime) -> list[Statement]:

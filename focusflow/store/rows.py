@@ -99,7 +99,7 @@ def job_from(row: tuple[Any, ...]) -> Job:
 
 
 def content_mark(md5: str | None, size: int | None) -> str:
-    """Return what tells one content of a file from another, as `sql.jobs.COLUMNS` compares it."""
+    """Return what tells one content of a file from another, as `sql.jobs.CONTENT` writes it."""
     return md5 or ("" if size is None else str(size))
 
 

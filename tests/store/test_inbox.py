@@ -426,6 +426,24 @@ async def test_silence_is_forgotten_when_a_call_takes_its_place(world: World, pa
     assert detail.events[-1].message == "The recording was replaced by another of the same name."
 
 
+@pytest.mark.parametrize("by", [SkippedBy.RULE, SkippedBy.SILENCE])
+async def test_a_workers_verdict_about_what_was_replaced_meanwhile_does_not_hold(world: World, by: SkippedBy) -> None:
+    """It is given back instead, and measured and judged by what is there now."""
+    file = world.file(file_id="f", name="a.m4a")
+    claim = await world.claimed(file=file)
+    if by is SkippedBy.SILENCE:
+        await world.transcribe(claim, text="")
+    await world.absorb(world.arrival(structs.replace(file, md5="new"), duration_seconds=None))
+    await world.store.skip(claim, "too short", by, now=world.now)
+    detail = await world.detail(claim.job.id)
+    job = detail.row.job
+    assert (job.status, job.skip_reason, job.skipped_by, job.claim_token) == (Status.DISCOVERED, None, None, None)
+    assert (job.duration_seconds, job.duration_source, job.transcription_completed_at) == (None, None, None)
+    assert detail.documents.transcript is None
+    assert detail.events[-1].message == "It was replaced meanwhile: what is there now is judged anew."
+    assert [found.id for found in await world.store.unmeasured(limit=9, now=world.now)] == [job.id]
+
+
 async def test_twins_are_decided_anew_when_one_is_replaced(world: World) -> None:
     """A copy that is none any more is processed; what has become one is not."""
     files = [

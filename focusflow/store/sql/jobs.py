@@ -28,8 +28,10 @@ def beginnable(step: Step) -> str:
 
 # These are written without IS NULL, which SQLite 3.40 gets wrong in a RETURNING clause.
 # An upload of content that was replaced is of use only to find the order that was made of it.
-_OF_THIS_CONTENT = """CASE WHEN COALESCE(jobs.submit_intent_at, 0) > 0 OR COALESCE(jobs.transcript_id, '') <> ''
-    OR jobs.uploaded_content = COALESCE(NULLIF(jobs.file_md5, ''), CAST(jobs.gdrive_file_size AS TEXT), '') THEN {} END"""
+CONTENT = "COALESCE(NULLIF(jobs.file_md5, ''), CAST(jobs.gdrive_file_size AS TEXT), '')"
+"""What `rows.content_mark` makes of a row."""
+_OF_THIS_CONTENT = f"""CASE WHEN COALESCE(jobs.submit_intent_at, 0) > 0 OR COALESCE(jobs.transcript_id, '') <> ''
+    OR jobs.uploaded_content = {CONTENT} THEN {{}} END"""
 
 COLUMNS = """
 jobs.id, jobs.status, jobs.source, jobs.gdrive_file_id, jobs.gdrive_file_name, jobs.gdrive_file_size, jobs.file_md5,

@@ -2,7 +2,7 @@
 
 from focusflow.domain.jobs import Mover, Status, Step
 from focusflow.store.database import Query
-from focusflow.store.sql.jobs import OWNED, RELEASE_CLAIM, beginnable, movable
+from focusflow.store.sql.jobs import CONTENT, OWNED, RELEASE_CLAIM, beginnable, movable
 from focusflow.store.sql.ledger import SETTLED_COST
 
 _OURS = "id = :id AND claim_token = :token"
@@ -224,9 +224,26 @@ UPDATE jobs SET status = 'failed', {RELEASE_CLAIM}, updated_at = :now, next_atte
 WHERE {_OURS} AND status IN {movable(Status.FAILED, Mover.STEP)} RETURNING status
 """)
 
+_AS_CLAIMED = f"{CONTENT} = :content"
+
+# a verdict about what was there when it was claimed is none about what is there now
 SKIP = Query(f"""
-UPDATE jobs SET status = 'skipped', {RELEASE_CLAIM}, updated_at = :now, skip_reason = :reason, skipped_by = :by
-WHERE {_OURS} AND status IN {movable(Status.SKIPPED, Mover.STEP)} RETURNING status
+UPDATE jobs SET {RELEASE_CLAIM}, updated_at = :now,
+    status = CASE WHEN {_AS_CLAIMED} THEN 'skipped' ELSE 'discovered' END,
+    skip_reason = CASE WHEN {_AS_CLAIMED} THEN CAST(:reason AS TEXT) END,
+    skipped_by = CASE WHEN {_AS_CLAIMED} THEN CAST(:by AS TEXT) END,
+    duration_seconds = CASE WHEN {_AS_CLAIMED} THEN duration_seconds END,
+    duration_source = CASE WHEN {_AS_CLAIMED} THEN duration_source END
+WHERE {_OURS} AND status IN {movable(Status.SKIPPED, Mover.STEP)} AND status IN {movable(Status.DISCOVERED, Mover.GIVE_BACK)}
+RETURNING status
+""")
+
+LOG_SKIP = Query("""
+INSERT INTO job_events (job_id, at, level, message)
+SELECT id, CAST(:now AS BIGINT), 'info', CASE status WHEN 'skipped' THEN CAST(:message AS TEXT)
+    ELSE 'It was replaced meanwhile: what is there now is judged anew.' END
+FROM jobs WHERE id = :id
+RETURNING id, job_id, at, level, step, message
 """)
 
 MEASURED_FILE = Query(f"""
