@@ -2,9 +2,27 @@
 
 from pathlib import Path
 
+PCM_BYTES_PER_SECOND = 2 * 96_000 * 2 * 3
+"""Twice a studio's uncompressed sound, which has 96 kHz, stereo, 24 bits: no phone writes more."""
+LOSSY_BYTES_PER_SECOND = 100_000
+"""Beyond what an MP3 (40,000) or a stereo AAC (72,000) can have at all."""
+_PCM = frozenset([".aif", ".aifc", ".aiff", ".caf", ".flac", ".wav", ".wave"])
+
 
 def header_seconds(path: Path) -> float | None:
-    """Return the duration that the container's header states, or None if it cannot be read. Blocks: call it in a thread."""
+    """Return the duration that the container's header states, or None if it cannot be read, or cannot be true.
+
+    A header by which each second has more bytes than sound can have is damaged, or was never one: where it says that a call
+    was short, the call may be long. Blocks: call it in a thread.
+    """
+    seconds = _stated_seconds(path)
+    if seconds is None:
+        return None
+    most = PCM_BYTES_PER_SECOND if path.suffix in _PCM else LOSSY_BYTES_PER_SECOND
+    return seconds if path.stat().st_size <= seconds * most else None
+
+
+def _stated_seconds(path: Path) -> float | None:
     from tinytag import TinyTag, TinyTagException
 
     if path.suffix == ".amr":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import date
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +50,24 @@ def test_an_amr_file_without_a_frame_has_no_length(tmp_path: Path) -> None:
     path = tmp_path / "audio.amr"
     path.write_bytes(b"#!AMR\n")
     assert header_seconds(path) is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_a_header_says_that_cannot_be_true_is_not_believed(tmp_path: Path, seed: int) -> None:
+    """Three hundred kilobytes of noise have frames of an MP3 in them by chance, and are no call of a tenth of a second."""
+    path = tmp_path / "audio.mp3"
+    path.write_bytes(Random(seed).randbytes(300_000))
+    assert header_seconds(path) is None
+
+
+def test_the_richest_sound_there_is_keeps_its_length(tmp_path: Path) -> None:
+    """Uncompressed, at the rate of a studio: the bound is beyond it."""
+    path = tmp_path / "audio.wav"
+    rate, width = 96_000, 6
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + rate * width, b"WAVE", b"fmt ", 16, 1, 2, rate, rate * width,
+                       width, 24, b"data", rate * width)  # fmt: skip
+    path.write_bytes(head + bytes(rate * width))
+    assert header_seconds(path) == pytest.approx(1)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
