@@ -56,6 +56,7 @@ class Discovery:
     def __init__(self, *, source: Source, inbox: Inbox, intake: Intake, clock: Clock) -> None:
         self._source, self._inbox, self._intake, self._clock = source, inbox, intake, clock
         self._list_all = False
+        self._looking = False
 
     def list_all_next(self) -> None:
         """Let the next tick list everything once more, whatever the feed of changes said."""
@@ -68,7 +69,11 @@ class Discovery:
     async def look(self) -> str:
         """Absorb everything new. Raises `SourceError` or `StoreError`."""
         await self._apply_rules()
-        return f"{await self._absorb_all()} new"
+        self._looking = True
+        try:
+            return f"{await self._absorb_all()} new"
+        finally:
+            self._looking = False
 
     async def _absorb_all(self) -> int:
         cursor = None if self._list_all else await self._inbox.cursor(self._source.name)
@@ -159,6 +164,8 @@ class Discovery:
 
     async def _look_beside(self, job: Job) -> tuple[bool, Sidecar | None]:
         """Return the sidecar, if there is one, and whether that is the last word."""
+        if job.sidecar_id is None and self._looking:
+            return False, None  # it may be on the next page
         try:
             return True, await self._read_sidecar(job)
         except Permanent as exc:
@@ -346,5 +353,15 @@ def arrival(file: SourceFile, intake: Intake, now: datetime) -> Arrival:
         call_at=details.call_at,
         skip_reason=refused,
         skipped_by=SkippedBy.RULE if refused else None,
-        hold_until=None if refused else now + intake.sidecar_wait,
+        hold_until=None if refused else _sidecar_is_awaited_until(file, intake.sidecar_wait, now),
     )
+
+
+def _sidecar_is_awaited_until(file: SourceFile, wait: timedelta, now: datetime) -> datetime | None:
+    """Return until when the recording's sidecar may still come; None if one that is not there will not.
+
+    It is written, and brought to the source, right after its recording: what has lain there for longer waits no more.
+    """
+    came = [at for at in (file.created_at, file.modified_at) if at is not None]
+    until = min(max(came, default=now), now) + wait  # a clock that is ahead keeps no call waiting
+    return until if until > now else None

@@ -272,7 +272,10 @@ class Supervisor:
         if now >= self._reconcile_at:
             self.discovery.list_all_next()
             self._reconcile_at = next_turn(self._schedule.reconcile_cron, now, self._schedule.zone)
-        return await self.discovery.look()
+        try:
+            return await self.discovery.look()
+        finally:
+            self.measuring_loop.wake.ring()  # what had no sidecar on any page has none
 
     async def _process(self) -> str:
         if self._jobs is None:

@@ -116,6 +116,8 @@ class Shelf:
     """What is raised instead of the page that begins at this place of the feed; once."""
     down: Exception | None = None
     """What is raised instead of any page, until it is mended."""
+    between: Callable[[], Awaitable[object]] | None = None
+    """What somebody else does after each page."""
     asked: list[str | None] = field(default_factory=list)
     """The cursors we were asked to go on from."""
     read: list[str] = field(default_factory=list)
@@ -179,6 +181,8 @@ class Shelf:
                 more=more or listing,
                 listing=listing,
             )
+            if self.between is not None:
+                await self.between()
             if not more:
                 break
         if listing:  # what came while everything was listed is told by the feed's first page

@@ -170,6 +170,44 @@ async def test_a_recording_without_its_sidecar_waits_for_it(house: House) -> Non
     assert not await house.discovery.anything_to_measure()
 
 
+@pytest.mark.parametrize(
+    ("created", "modified", "waits"),
+    [
+        (None, timedelta(minutes=4), timedelta(minutes=6)),
+        (timedelta(minutes=4), timedelta(days=3), timedelta(minutes=6)),
+        (timedelta(days=3), timedelta(minutes=4), timedelta(minutes=6)),
+        (timedelta(days=3), timedelta(days=3), None),
+        (None, timedelta(minutes=10), None),
+        (None, timedelta(days=-400), timedelta(minutes=10)),
+    ],
+)
+async def test_the_wait_counts_from_when_the_recording_came(
+    house: House, created: timedelta | None, modified: timedelta, waits: timedelta | None
+) -> None:
+    """What has lain there for days without a sidecar gets none; a clock that is ahead keeps no call waiting for long."""
+    now = house.clock.now()
+    house.shelf.call("Ann", created_at=None if created is None else now - created, modified_at=now - modified)
+    await house.discovery.look()
+
+    (job,) = (await house.jobs()).values()
+
+    assert job.next_attempt_at == (None if waits is None else now + waits)
+    assert await house.discovery.measure() == ("1 measured" if waits is None else "0 measured")
+
+
+async def test_an_old_recording_still_waits_for_the_pages_to_come(house: House) -> None:
+    """Its sidecar may be on the next one."""
+    house.shelf.page_size, house.shelf.between = 1, house.discovery.measure
+    ann = house.shelf.call("Ann", modified_at=house.clock.now() - timedelta(days=3))
+    ben = house.shelf.call("Ben", modified_at=house.clock.now() - timedelta(days=3))
+    house.shelf.sidecar("Ann", seconds=121)
+    await house.discovery.tick()
+
+    said = {file_id: (await house.detail(job.id)).events for file_id, job in (await house.jobs()).items()}
+    assert [line.message for line in said[ann]][1:] == ["The call lasted 121 seconds, by its sidecar."]
+    assert [line.message for line in said[ben]][1:] == ["The call lasted 120 seconds, by its size."]
+
+
 async def test_when_the_wait_is_over_the_length_is_guessed_from_the_size(house: House) -> None:
     """About 4,000 bytes a second: good enough for a price."""
     house.shelf.call("Ann", size=480_000)

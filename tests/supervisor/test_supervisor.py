@@ -436,6 +436,16 @@ async def test_it_waits_for_a_sidecar_wait_that_is_about_to_end(make_house: Make
     assert (await house.statuses())[found] is Status.COMPLETED
 
 
+async def test_it_waits_for_no_sidecar_of_an_old_recording(make_house: MakeHouse) -> None:
+    """A folder of last year's calls is done at once."""
+    house = await make_house(lease=DAY)
+    found = house.shelf.call("Ann", modified_at=house.clock.now() - DAY)
+
+    assert await run_until_idle(house) < timedelta(minutes=1)
+
+    assert (await house.statuses())[found] is Status.COMPLETED
+
+
 async def test_it_waits_for_a_retry_that_is_due_soon_and_not_for_one_much_later(make_house: MakeHouse) -> None:
     """A quarter of an hour is worth waiting for."""
     house = await make_house(lease=DAY)
