@@ -410,6 +410,8 @@ class ClaimLimits(Struct, frozen=True, kw_only=True):
     force, which the store knows. A call that there is no money for is held until the window ends."""
     max_parallel: int | None = None
     """Jobs worked on at once by everyone on this database, these included."""
+    only_asked: bool = False
+    """Only what a person asked for."""
     ids: tuple[JobId, ...] | None = None
     """Only these; None: any."""
     exclude: tuple[JobId, ...] = ()

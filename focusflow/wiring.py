@@ -346,7 +346,6 @@ async def rules_of(settings: Settings, store: "Store", clock: "Clock") -> "Rules
     auto = settings.auto
     first_start = await store.first_started_at(clock.now())
     return Rules(
-        enabled=auto.enabled,
         directions=frozenset(auto.directions),
         unknown_direction=auto.unknown_direction,
         call_types=frozenset(kind.lower() for kind in auto.call_types) or None,
@@ -668,6 +667,7 @@ def _throttle(settings: Settings) -> "Throttle":
 
     auto = settings.auto
     return Throttle(
+        by_itself=auto.enabled,
         concurrency=auto.concurrency,
         batch=auto.max_batch,
         newest_first=auto.order == "newest",

@@ -298,7 +298,7 @@ def refused_by(rules: "Rules", settings: Settings, wish: Wish) -> Callable[[Star
     A length that is only guessed is good enough for a price, not for a refusal.
     """
     wanted = rules.directions | ({wish.direction} if wish.direction else set())
-    ageless = replace(rules, enabled=True, directions=wanted, not_before=None, max_age=None)
+    ageless = replace(rules, directions=wanted, not_before=None, max_age=None)
 
     def refused(call: Startable) -> str | None:
         routed = route(_facts(call), settings.routing, settings.zone) if settings.rules else None

@@ -22,7 +22,7 @@ from msgspec import Struct
 from focusflow.domain.jobs import Direction
 from focusflow.domain.routing import LENGTH, TOLD_BY_SIDECAR, CallFacts, RoutingRule, route
 
-_LOGIC = 2
+_LOGIC = 3
 """Raise it when `refusal` changes its mind about the same rules: stored verdicts are then judged anew."""
 _WITHOUT_DIRECTION = frozenset({"mic"})
 
@@ -30,7 +30,6 @@ _WITHOUT_DIRECTION = frozenset({"mic"})
 class Rules(Struct, frozen=True, kw_only=True):
     """The user's rules. They are for calls nobody asked for; a person's own request passes them."""
 
-    enabled: bool = True
     directions: frozenset[Direction] = frozenset({Direction.INCOMING})
     unknown_direction: Literal["process", "skip"] = "process"
     call_types: frozenset[str] | None = None
@@ -63,8 +62,6 @@ def refusal(
     *awaiting_sidecar*: what is unknown now may still be told, so it is not yet held against the call. *awaiting_length*: only
     its length may, by the file itself.
     """
-    if not rules.enabled:
-        return "automatic processing is switched off"
     facts = CallFacts(
         direction=direction,
         call_type=call_type,
@@ -94,7 +91,6 @@ def fingerprint(rules: Rules) -> str:
     """Return a short text that is equal for equal rules, in every process, and changes when a verdict may."""
     facts = [
         _LOGIC,
-        rules.enabled,
         sorted(rules.directions),
         rules.unknown_direction,
         None if rules.call_types is None else sorted(call_type.lower() for call_type in rules.call_types),

@@ -140,6 +140,7 @@ class _Plan:
             "only": None if limits.ids is None else json.dumps(limits.ids),
             "exclude": json.dumps(limits.exclude),
             "day_start": limits.day_start,
+            "least_asked": int(limits.only_asked),
         }
         head = sql.HEAD_NEWEST if limits.newest_first else sql.HEAD_OLDEST
         caps = {

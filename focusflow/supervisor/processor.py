@@ -29,6 +29,8 @@ class Throttle(Struct, frozen=True, kw_only=True):
     max_jobs_per_minute: int | None
     budgets: Budgets
     lease: timedelta
+    by_itself: bool = True
+    """False: calls are found and wait, and only those that somebody asks for are begun."""
 
 
 class _Running(Struct, frozen=True, kw_only=True):
@@ -65,6 +67,11 @@ class Processor:
         self._running: dict[JobId, _Running] = {}
         self.on_free: Callable[[], None] = _nobody
         """Called when a job has ended and there is room for another."""
+
+    @property
+    def by_itself(self) -> bool:
+        """It begins calls that nobody asked for."""
+        return self._throttle.by_itself
 
     @property
     def running(self) -> frozenset[JobId]:
@@ -127,6 +134,7 @@ class Processor:
             minute_max_jobs=self._throttle.max_jobs_per_minute,
             money=budgets.at(now),
             max_parallel=self._throttle.max_parallel,
+            only_asked=not self._throttle.by_itself,
             ids=self._only,
             exclude=tuple(self._running),
         )

@@ -118,6 +118,8 @@ class Supervisor:
 
     async def run(self, *, until_idle: bool = False, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run until `stop()`, until idle, or until cancelled. Jobs in flight are handed back on every way out."""
+        if not self.processor.by_itself:
+            _log.warning("automatic processing is switched off: calls are found, and wait until they are asked for")
         try:
             async with anyio.create_task_group() as jobs:
                 self._jobs = jobs

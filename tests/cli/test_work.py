@@ -98,18 +98,19 @@ def test_discover_looks_and_pays_for_nothing(machine: Machine) -> None:
 
 
 def test_process_does_one_call_whatever_the_rules_say(machine: Machine) -> None:
-    """An outgoing call, while automatic processing is off; the others stay where they are."""
-    outgoing, _ = machine.server.add("Leila", "Linden")
+    """An outgoing call, while automatic processing is off; the others stay where they are, and wait."""
+    outgoing, incoming = machine.server.add("Leila", "Linden")
     off = {"AUTO_PROCESS_ENABLED": "false"}
-    machine.run("discover", **off)
+    assert machine.run("run", "--until-idle", **off).code == 0
     job = _of(machine, outgoing)
-    assert job["skip_reason"] == "automatic processing is switched off"
+    assert job["skip_reason"] == "outgoing call; only incoming ones are processed"
 
     done = machine.run("process", job["id"], **off)
 
     assert done.code == 0
     assert [line.partition(" $")[0] for line in done.err.splitlines()] == ["This costs about", "1 asked for."]
     assert done.out.splitlines()[1].split()[:2] == [job["id"], "completed"]
+    assert _of(machine, incoming)["status"] == "discovered"
     assert machine.server.bill("assemblyai") == 1
 
 

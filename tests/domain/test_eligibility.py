@@ -44,7 +44,6 @@ def test_a_wanted_call_is_not_refused() -> None:
 @pytest.mark.parametrize(
     ("rules", "call", "reason"),
     [
-        (Rules(enabled=False), {}, "automatic processing is switched off"),
         (Rules(), {"duration_seconds": 3.0}, "shorter than 20 s (3 s)"),
         (Rules(), {"duration_seconds": 19.97}, "shorter than 20 s (19.9 s)"),
         (Rules(), {"direction": Direction.OUTGOING}, "outgoing call; only incoming ones are processed"),
@@ -182,7 +181,6 @@ def test_every_rule_is_in_the_fingerprint() -> None:
     """A changed rule makes stored verdicts stale, whichever it is."""
     variants = [
         Rules(),
-        Rules(enabled=False),
         Rules(directions=frozenset({Direction.OUTGOING})),
         Rules(unknown_direction="skip"),
         Rules(call_types=frozenset()),

@@ -219,13 +219,12 @@ def verdict(rules: Rules, **facts: object) -> str | None:
 
 
 def test_a_rule_may_skip_and_let_in() -> None:
-    """The reason names the rule; `process` passes the general rules, but neither the switch nor the cutoff."""
+    """The reason names the rule; `process` passes the general rules, but not the cutoff."""
     let_in = (a_rule(Conditions(contacts=("ann",)), process=True),)
     skip = (a_rule(Conditions(contacts=("ann",)), skip="private"),)
     assert verdict(Rules(routing=skip), direction=Direction.INCOMING) == "private (rule 1)"
     assert verdict(Rules()) == "outgoing call; only incoming ones are processed"
     assert verdict(Rules(routing=let_in)) is None
-    assert verdict(Rules(routing=let_in, enabled=False)) == "automatic processing is switched off"
     cutoff = datetime(2026, 12, 1, tzinfo=UTC)
     assert verdict(Rules(routing=let_in, not_before=cutoff)) is not None
 

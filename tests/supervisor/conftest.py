@@ -355,6 +355,7 @@ class Terms:
     sidecar_wait: timedelta = timedelta(minutes=10)
     skip_twins: bool = True
     micros_per_second: int = 100
+    by_itself: bool = True
     concurrency: int = 2
     batch: int = 10
     newest_first: bool = False
@@ -449,6 +450,7 @@ def _intake(terms: Terms) -> Intake:
 
 def _throttle(terms: Terms) -> Throttle:
     return Throttle(
+        by_itself=terms.by_itself,
         concurrency=terms.concurrency,
         batch=terms.batch,
         newest_first=terms.newest_first,

@@ -343,19 +343,6 @@ async def test_changed_rules_judge_resting_calls_anew(make_house: MakeHouse) -> 
     assert await after.statuses() == {incoming: Status.SKIPPED, outgoing: Status.DISCOVERED}
 
 
-async def test_switching_automatic_processing_off_and_on_loses_no_call(make_house: MakeHouse) -> None:
-    """Off, every call says why it is left alone; on again, all come back."""
-    shelf_off = await make_house(rules=Rules(enabled=False))
-    found = shelf_off.shelf.call("Ann")
-    await shelf_off.discovery.tick()
-    assert (await shelf_off.jobs())[found].skip_reason == "automatic processing is switched off"
-
-    on = await make_house(rules=Rules(enabled=True))
-    await on.discovery.tick()
-
-    assert (await on.statuses())[found] is Status.DISCOVERED
-
-
 async def test_a_call_that_a_person_asked_for_passes_changed_rules(make_house: MakeHouse) -> None:
     """Rules are for calls nobody asked for."""
     before = await make_house(rules=Rules(directions=frozenset({Direction.INCOMING})))
@@ -364,7 +351,7 @@ async def test_a_call_that_a_person_asked_for_passes_changed_rules(make_house: M
     job_id = (await before.jobs())[outgoing].id
     await before.store.process([job_id], from_step=None, now=before.clock.now())
 
-    after = await make_house(rules=Rules(enabled=False))
+    after = await make_house(rules=Rules(directions=frozenset()))
     await after.discovery.tick()
 
     assert (await after.job(job_id)).status is Status.DISCOVERED

@@ -42,6 +42,24 @@ async def test_no_more_jobs_run_at_once_than_there_is_room_for(house: House) -> 
     assert (len(house.worker.ended), house.worker.most_at_once) == (6, 2)
 
 
+async def test_switched_off_calls_wait_and_what_a_person_asks_for_is_done(make_house: MakeHouse) -> None:
+    """They are found, measured and priced as ever, and begun when it is switched on again."""
+    off = await make_house(by_itself=False)
+    ids = await off.discover_calls(3)
+    await off.store.process([ids[1]], from_step=None, now=off.clock.now())
+    await run_to_end(off)
+    assert [(await off.job(job_id)).status for job_id in ids] == [
+        Status.DISCOVERED,
+        Status.COMPLETED,
+        Status.DISCOVERED,
+    ]
+
+    on = await make_house()
+    await run_to_end(on)
+
+    assert {(await on.job(job_id)).status for job_id in ids} == {Status.COMPLETED}
+
+
 async def test_two_ticks_at_the_same_moment_share_the_room(house: House) -> None:
     """The loop's own tick and the one that looks for idleness may meet."""
     await house.discover_calls(6)

@@ -12,6 +12,7 @@ LOCK_CLAIMS = Query("SELECT value FROM control WHERE key = 'claims' FOR UPDATE")
 # a call of unknown length is measured first: its sidecar may say that the rules refuse it
 _DUE = """
 jobs.status = 'discovered' AND (jobs.next_attempt_at IS NULL OR jobs.next_attempt_at <= :now)
+AND jobs.asked >= CAST(:least_asked AS INTEGER)
 AND (CAST(:only AS TEXT) IS NULL OR jobs.id IN (SELECT value FROM json_each(:only)))
 AND jobs.id NOT IN (SELECT value FROM json_each(:exclude))
 AND (jobs.duration_seconds IS NOT NULL OR jobs.asked = 1)
