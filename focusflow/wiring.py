@@ -632,6 +632,10 @@ def _supervisor(
         name=f"{socket.gethostname()}:{os.getpid()}",
         only=only,
     )
+
+    async def sweep() -> int:
+        return await chain.workspace.sweep(keep=processor.running)
+
     return Supervisor(
         discovery=discovery_of(settings, store, services.source, rules, clock),
         processor=processor,
@@ -643,7 +647,7 @@ def _supervisor(
             max_rescues=auto.max_rescues,
             details={"concurrency": str(auto.concurrency)},
         ),
-        housekeeping=Housekeeping(queue=store, clock=clock, log_days=settings.retention.log_days),
+        housekeeping=Housekeeping(queue=store, clock=clock, log_days=settings.retention.log_days, sweep=sweep),
         queue=store,
         record=store,
         control=store,

@@ -412,3 +412,14 @@ def remount(disk: Path, mode: str) -> None:
 async def opened_and_closed(w: World) -> None:
     async with w.opened():
         pass
+
+
+async def test_audio_that_a_killed_worker_left_goes_with_the_next_housekeeping(world: OpenWorld) -> None:
+    """Not only at the next start, which may be weeks away; what is worked on stays."""
+    async with world() as w, w.opened() as product:
+        left = w.data / "tmp" / "of-somebody-who-is-gone"
+        left.mkdir()
+        (left / "audio.m4a").write_bytes(b"a call")
+        async with product.works.chain.workspace.place(JobId("here")) as place:
+            await product.works.supervisor.housekeeping_loop.turn()
+            assert list((w.data / "tmp").iterdir()) == [place]

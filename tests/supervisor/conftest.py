@@ -369,6 +369,11 @@ class Terms:
     only: tuple[JobId, ...] | None = None
 
 
+async def nothing_to_sweep() -> int:
+    """No worker of ours leaves audio behind."""
+    return 0
+
+
 MakeHouse = Callable[..., Awaitable[House]]
 
 
@@ -401,7 +406,7 @@ def house_of(store: Store, bus: Bus, clock: FakeClock, shelf: Source, terms: Ter
         discovery=discovery,
         processor=processor,
         watchdog=watchdog,
-        housekeeping=Housekeeping(queue=store, clock=clock, log_days=30),
+        housekeeping=Housekeeping(queue=store, clock=clock, log_days=30, sweep=nothing_to_sweep),
         queue=store,
         record=store,
         control=store,

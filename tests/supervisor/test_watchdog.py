@@ -9,8 +9,11 @@ import anyio
 
 from focusflow.domain.jobs import Status
 from focusflow.supervisor.housekeeping import Housekeeping
+from tests.supervisor.conftest import nothing_to_sweep
 
 if TYPE_CHECKING:
+    import pytest
+
     from focusflow.ports import Instance
     from tests.supervisor.conftest import House, MakeHouse
 
@@ -118,14 +121,28 @@ async def test_an_instance_is_seen_by_the_others(make_house: MakeHouse) -> None:
 
 async def test_housekeeping_forgets_old_lines_and_silent_instances(house: House) -> None:
     """What is bounded stays bounded: lines of 30 days, instances of an hour."""
-    housekeeping = Housekeeping(queue=house.store, clock=house.clock, log_days=30)
+    housekeeping = Housekeeping(queue=house.store, clock=house.clock, log_days=30, sweep=nothing_to_sweep)
     (job_id,) = await house.discover_calls(1)
     await house.watchdog.tick()
     lines = len((await house.detail(job_id)).events)
-    assert await housekeeping.tick() == "0 old rows removed"
+    assert await housekeeping.tick() == "0 old rows and 0 leftovers removed"
 
     house.clock.advance(timedelta(days=31).total_seconds())
 
-    assert await housekeeping.tick() == f"{lines + 1} old rows removed"
+    assert await housekeeping.tick() == f"{lines + 1} old rows and 0 leftovers removed"
     assert (await house.detail(job_id)).events == ()
     assert await instances(house) == ()
+
+
+async def test_audio_that_cannot_be_removed_is_said_and_keeps_nothing_from_being_tidied(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A directory that somebody took away from us is no reason to end."""
+
+    async def sweep() -> int:
+        raise PermissionError("not ours")
+
+    housekeeping = Housekeeping(queue=house.store, clock=house.clock, log_days=30, sweep=sweep)
+
+    assert await housekeeping.tick() == "0 old rows and 0 leftovers removed"
+    assert [record.getMessage() for record in caplog.records] == ["leftover audio could not be removed"]
