@@ -8,14 +8,14 @@ import tracemalloc
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from focusflow.domain.jobs import Status
+import pytest
+
+from focusflow.domain.jobs import SkippedBy, Status
 from focusflow.ports import JobFilter
 from focusflow.sandbox.scripts import SCRIPTS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.known_faults.conftest import OpenWorld
 
@@ -68,6 +68,20 @@ async def test_a_long_recording_is_never_in_memory_as_a_whole(world: OpenWorld) 
         assert (await product.jobs())[file_id].status is Status.COMPLETED
         assert peak < 6 * MEGABYTE
         assert list((w.data / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(("wanted", "paid"), [({}, 1), ({"discovery__duplicates": "process"}, 2)])
+async def test_a_copy_is_paid_for_only_by_those_who_want_copies(
+    world: OpenWorld, wanted: dict[str, str], paid: int
+) -> None:
+    """The same recording under two names: by default one call, and two where the setting says so."""
+    async with world() as w, w.opened(**wanted) as product:
+        content = w.audio()
+        copies = [w.call(content=content) for _ in range(2)]
+        jobs = await product.look_and_process()
+        assert w.transcripts_paid() == paid
+        twins = [jobs[file_id] for file_id in copies if jobs[file_id].status is not Status.COMPLETED]
+        assert [job.skipped_by for job in twins] == [SkippedBy.DUPLICATE] * (2 - paid)
 
 
 async def test_a_list_of_calls_carries_no_word_of_what_was_said(world: OpenWorld) -> None:
