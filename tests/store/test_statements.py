@@ -137,6 +137,9 @@ EXPECTED = {
     "inbox.COMPARE": "SEARCH jobs USING INDEX sqlite_autoindex_jobs_2 (source=? AND gdrive_file_id=?)",
     "inbox.SKIP_TWINS": "SEARCH other USING INDEX jobs_same_content",
     "inbox.PAIR_NEW_SIDECARS": "SEARCH told USING INDEX jobs_by_pair (source=? AND pair_key=?)",
+    "inbox.REPLACE_REPLACED": "SEARCH twin USING INDEX jobs_same_content",
+    "inbox.FOLLOW_HEIR": "SEARCH twin USING INDEX jobs_same_content",
+    "inbox.OUTDATE_SIDECARS": "SEARCH old USING INDEX sidecars_by_key (source=? AND pair_key=?)",
     "inbox.PAIR_ARRIVALS": "SEARCH sidecars USING INDEX sidecars_by_key (source=? AND pair_key=?)",
 }
 WHOLE = {
@@ -164,7 +167,7 @@ def test_no_statement_walks_through_a_whole_table(empty: sqlite3.Connection, nam
 
 
 GROWING = (
-    r"SCAN (jobs|mine|other|twin|heirs|gone|told|charges|attempts|deliveries|documents|summaries|job_events|sidecars)"
+    r"SCAN (jobs|mine|other|twin|heir|gone|told|old|charges|attempts|deliveries|documents|summaries|job_events|sidecars)"
     r"( USING (COVERING )?INDEX (calls_|jobs_claimed|jobs_same|sqlite_auto|charges_|attempts_|job_events_)|$)"
 )
 

@@ -108,10 +108,15 @@ REPLACE_REPLACED = Query(
 """So it does when another recording takes the original's name, unless that was ordered, or left out for what it was."""
 
 FOLLOW_HEIR = Query("""
-UPDATE jobs SET skip_reason = 'duplicate of ' || heirs.id, updated_at = :now FROM jobs AS heirs
-WHERE heirs.id IN (SELECT value FROM json_each(:ids)) AND jobs.id <> heirs.id
-AND jobs.file_md5 = heirs.file_md5 AND jobs.gdrive_file_size = heirs.gdrive_file_size
-AND jobs.status = 'skipped' AND jobs.skipped_by = 'duplicate'
+UPDATE jobs SET skip_reason = 'duplicate of ' || following.heir, updated_at = :now
+FROM (
+    SELECT twin.id AS id, MIN(heir.id) AS heir FROM jobs AS heir CROSS JOIN jobs AS twin
+    WHERE heir.id IN (SELECT value FROM json_each(:ids)) AND twin.id <> heir.id
+    AND twin.file_md5 = heir.file_md5 AND twin.gdrive_file_size = heir.gdrive_file_size
+    AND twin.status = 'skipped' AND twin.skipped_by = 'duplicate'
+    GROUP BY twin.id
+) AS following
+WHERE jobs.id = following.id
 RETURNING jobs.id, jobs.status
 """)
 """The other duplicates are those of the one that took the place, so that the next is found if that goes too."""
@@ -308,8 +313,9 @@ RETURNING id, status
 """Their sidecar came late, or says something else now: what was guessed without it, or decided by it, is open again."""
 
 OUTDATE_SIDECARS = Query("""
-UPDATE sidecars SET pair_key = '' FROM arriving AS a
-WHERE a.replaced = 1 AND a.finished = 0 AND sidecars.source = :source AND sidecars.pair_key = a.pair_key
+UPDATE sidecars SET pair_key = '' WHERE (source, file_id) IN (
+    SELECT old.source, old.file_id FROM arriving AS a CROSS JOIN sidecars AS old
+    WHERE a.replaced = 1 AND a.finished = 0 AND old.source = :source AND old.pair_key = a.pair_key)
 """)
 """A sidecar that told of a recording before it was replaced belongs to none, until it is replaced too."""
 
