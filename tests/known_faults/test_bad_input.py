@@ -8,6 +8,7 @@ import pytest
 
 from focusflow.domain.jobs import DurationSource, SkippedBy, Status, Step
 from focusflow.errors import SourceError
+from focusflow.sandbox import audio
 
 if TYPE_CHECKING:
     from tests.known_faults.conftest import OpenWorld
@@ -45,6 +46,20 @@ async def test_what_is_no_recording_fails_with_a_sentence_and_can_be_mended(
         await product.look()
         assert (await product.retry(job)).status is Status.COMPLETED
         assert (w.transcripts_paid(), w.pages()) == (1, 1)
+
+
+async def test_a_call_that_takes_the_place_of_a_pocket_dial_is_transcribed(world: OpenWorld) -> None:
+    """Skipped by what its own header says, and done once another recording lies there under the same name."""
+    async with world() as w, w.opened() as product:
+        file_id = w.call(content=audio.m4a(3, "a", bytes_per_second=4_000), sidecar=None)
+        job = (await product.look_and_process())[file_id]
+        assert (job.status, job.skip_reason) == (Status.SKIPPED, "shorter than 20 s (2.9 s)")
+
+        w.sandbox.drive.files.replace_content(file_id, w.audio())
+        job = (await product.look_and_process())[file_id]
+
+        assert (job.status, job.skip_reason) == (Status.COMPLETED, None)
+        assert w.transcripts_paid() == 1
 
 
 ABSURD_SIDECARS = [
