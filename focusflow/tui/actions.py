@@ -32,7 +32,8 @@ class Context(Struct, frozen=True, kw_only=True):
 
     job: Job | None = None
     """Of the selected call."""
-    marked: int = 0
+    marked_as: Mapping[Status, int] = field(default_factory=dict)
+    """How many of the marked calls are in each state."""
     control: ControlState = field(default_factory=ControlState)
     in_flight: int = 0
     failed: int = 0
@@ -46,6 +47,16 @@ class Context(Struct, frozen=True, kw_only=True):
     read_only: bool = False
     searching: bool = False
 
+    @property
+    def marked(self) -> int:
+        return sum(self.marked_as.values())
+
+    def meant(self, *statuses: Status) -> int:
+        """Return how many calls in these states (none: in any) a key is meant for: those marked, else the selected one."""
+        if self.marked_as:
+            return sum(count for status, count in self.marked_as.items() if not statuses or status in statuses)
+        return int(self.job is not None and (not statuses or self.job.status in statuses))
+
 
 Condition = Callable[[Context], bool]
 
@@ -55,11 +66,7 @@ def _always(_: Context) -> bool:
 
 
 def _a_call(context: Context) -> bool:
-    return context.job is not None or context.marked > 0
-
-
-def _status(*statuses: Status) -> Condition:
-    return lambda context: context.marked > 0 or (context.job is not None and context.job.status in statuses)
+    return context.meant() > 0
 
 
 class Action(Struct, frozen=True, kw_only=True):
@@ -74,6 +81,8 @@ class Action(Struct, frozen=True, kw_only=True):
     """A sentence for the help and the palette."""
     group: Group
     when: Condition = _always
+    fits: tuple[Status, ...] = ()
+    """It is done to calls in these states, and to no other that is marked beside them; empty: to any."""
     verb: str | None = None
     """The command that does the same: `focusflow retry`."""
     asks: bool = False
@@ -86,10 +95,10 @@ class Action(Struct, frozen=True, kw_only=True):
     @property
     def always(self) -> bool:
         """It means something at any moment."""
-        return self.when is _always
+        return self.when is _always and not self.fits
 
 
-_FINISHED = (Status.COMPLETED,)
+SKIPPABLE = (Status.DISCOVERED, Status.FAILED)
 
 ACTIONS: tuple[Action, ...] = (
     Action(id="down", keys="j,down", word="down", help="Next call", group=Group.MOVE, writes=False),
@@ -118,21 +127,21 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="mark_range", keys="v", word="mark to here", help="Mark every call from the last mark to this one",
            group=Group.LOOK, when=lambda c: c.job is not None, writes=False),
     Action(id="retry", keys="r", word="retry", help="Try a failed call again; says what it costs, if anything",
-           group=Group.CALL, when=_status(Status.FAILED), verb="retry", footer=95),
+           group=Group.CALL, fits=(Status.FAILED,), verb="retry", footer=95),
     Action(id="retry_all", keys="R", word="retry all", help="Try every failed call again", group=Group.CALL,
            when=lambda c: c.failed > 0, verb="retry --all", asks=True, footer=25),
     Action(id="process", keys="n", word="do now", help="Do this call now, whatever the rules say", group=Group.CALL,
-           when=_status(Status.DISCOVERED, Status.FAILED, Status.SKIPPED), verb="process", footer=80),
+           fits=(*SKIPPABLE, Status.SKIPPED), verb="process", footer=80),
     Action(id="cancel", keys="c", word="cancel", help="Stop work on this call; what is paid for stays",
-           group=Group.CALL, when=_status(*WORKING), verb="cancel", footer=85),
+           group=Group.CALL, fits=WORKING, verb="cancel", footer=85),
     Action(id="skip", keys="x", word="skip", help="Do not do this call; again: do it after all", group=Group.CALL,
-           when=_status(Status.DISCOVERED, Status.FAILED, Status.SKIPPED), verb="skip", footer=70),
+           fits=(*SKIPPABLE, Status.SKIPPED), verb="skip", footer=70),
     Action(id="resummarise", keys="m", word="summarise again", help="Write the summary anew (cheap)",
-           group=Group.CALL, when=_status(*_FINISHED), verb="resummarize", asks=True, footer=45),
+           group=Group.CALL, fits=(Status.COMPLETED,), verb="resummarize", asks=True, footer=45),
     Action(id="resync", keys="N", word="sync again", help="Bring the call to Notion again (free)", group=Group.CALL,
-           when=_status(*_FINISHED), verb="process --from sync", footer=50),
+           fits=(Status.COMPLETED,), verb="process --from sync", footer=50),
     Action(id="retranscribe", keys="T", word="transcribe again", help="Transcribe the recording anew (dear)",
-           group=Group.CALL, when=_status(Status.COMPLETED, Status.FAILED), verb="retranscribe",
+           group=Group.CALL, fits=(Status.COMPLETED, Status.FAILED), verb="retranscribe",
            asks=True),
     Action(id="copy", keys="y", word="copy", help="Copy the call's main facts and its link", group=Group.CALL,
            when=_a_call, writes=False, footer=20),
@@ -186,19 +195,25 @@ def in_force(context: Context, actions: Iterable[Action] = ACTIONS) -> list[Acti
 
 def applies(action: Action, context: Context) -> bool:
     """Say whether an action means something now."""
-    return not (action.writes and context.read_only) and action.when(context)
+    fits = not action.fits or context.meant(*action.fits) > 0
+    return fits and not (action.writes and context.read_only) and action.when(context)
+
+
+def takes_back(context: Context) -> bool:
+    """Say whether the key for skipping takes calls back: there are skipped ones, and none that could be skipped."""
+    return not context.meant(*SKIPPABLE) and context.meant(Status.SKIPPED) > 0
 
 
 def word_for(action: Action, context: Context) -> str:
     """Return the footer's word, which follows what the key would do."""
-    job = context.job
     if action.id == "pause" and context.control.paused:
         return "hand back" if context.in_flight else "go on"
-    if action.id == "skip" and job is not None and not context.marked and job.status is Status.SKIPPED:
-        return "do after all"
+    word, fits = action.word, action.fits
+    if action.id == "skip":
+        word, fits = ("do after all", (Status.SKIPPED,)) if takes_back(context) else (word, SKIPPABLE)
     if context.marked and action.group is Group.CALL and action.id != "retry_all":
-        return f"{action.word} {context.marked}"
-    return action.word
+        return f"{word} {context.meant(*fits)}"
+    return word
 
 
 # --------------------------------------------------------------------------------------------------------------- keys

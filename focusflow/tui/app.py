@@ -1,6 +1,7 @@
 """What is the screen made of, who keeps it up to date, and what does each key start?"""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
-from focusflow.domain.jobs import JobId
+from focusflow.domain.jobs import JobId, Status
 from focusflow.errors import DiskFull, FocusFlowError, StoreBusy, StoreReadOnly
 from focusflow.events import Bus, Event, LoopTicked, ServiceChanged, ServiceState, Subscription
 from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
@@ -144,6 +145,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self._sentence, self._status, self._search_box, self._keys_line = Sentence(), StatusLine(), SearchBox(), Keys()
         self._commands = Commands(self)
         self._numbers_asked = anyio.Event()
+        self._marked: dict[JobId, Status] = {}
         self._typing = ""
         self._matched: Matched | None = None
 
@@ -347,7 +349,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         row = self.table.row
         return Context(
             job=row.job if row else None,
-            marked=len(self.table.marked),
+            marked_as=self._marked_as(),
             control=self.live.control,
             in_flight=working(stats),
             failed=number(FAILED, stats) or 0,
@@ -357,6 +359,16 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             orphaned=self.engine is None and self.live.worker is None and not self.facts.first_start,
             read_only=self.live.read_only is not None,
         )
+
+    def _marked_as(self) -> Counter[Status]:
+        """Count the marked calls by their states; one that is not held any more is as it was last seen."""
+        rows, seen = self.table.window.rows, self._marked
+        self._marked = {
+            job_id: rows[job_id].job.status if job_id in rows else seen[job_id]
+            for job_id in self.table.marked
+            if job_id in rows or job_id in seen
+        }
+        return Counter(self._marked.values())
 
     # ---------------------------------------------------------------------------------------------------------- deeds
 

@@ -1,11 +1,12 @@
 """What does each key start? One method an action, named as in the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from focusflow.domain.jobs import JobId, Status, Step
+from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.ports import JobFilter, Order, Override
 from focusflow.tui import actions, budget
 from focusflow.tui.ask import Ask
@@ -18,10 +19,13 @@ from focusflow.tui.facts import Leaving
 from focusflow.tui.help import Help, page
 from focusflow.tui.palette import Palette
 from focusflow.tui.plain import plain
-from focusflow.tui.words import many, usd
+from focusflow.tui.words import contact, many, usd
 
 if TYPE_CHECKING:
     from focusflow.tui.app import FocusFlowApp
+
+DoneTo = Callable[[Sequence[JobId], int], Awaitable[str]]
+"""Does something to calls, and says how it went; the number tells among how many they were chosen."""
 
 ORDERS = tuple(Order)
 LEVELS = ("debug", "info", "warning", "error")
@@ -118,7 +122,7 @@ class Commands:
     # ---------------------------------------------------------------------------------------------------------- calls
 
     def retry(self) -> None:
-        self._paid("Try again", self._app.table.chosen(), None, again=True)
+        self._paid("retry", "Try again", self._app.deeds.retry)
 
     def retry_all(self) -> None:
         async def flow() -> None:
@@ -131,31 +135,34 @@ class Commands:
         self._app.run_flow(flow)
 
     def process(self) -> None:
-        self._paid("Do", self._app.table.chosen(), None, again=False)
+        self._process("process", "Do", None)
 
     def resummarise(self) -> None:
-        self._paid("Summarise again", self._app.table.chosen(), Step.SUMMARIZE, again=False, always=True)
+        self._process("resummarise", "Summarise again", Step.SUMMARIZE)
 
     def retranscribe(self) -> None:
-        self._paid("Transcribe again", self._app.table.chosen(), Step.TRANSCRIBE, again=False, always=True)
+        self._process("retranscribe", "Transcribe again", Step.TRANSCRIBE)
 
     def resync(self) -> None:
-        self._do_now(self._app.table.chosen(), Step.SYNC, "Asking for Notion…")
+        self._process("resync", "Sync again", Step.SYNC)
 
-    def _paid(
-        self, verb: str, job_ids: Sequence[JobId], step: Step | None, *, again: bool, always: bool = False
-    ) -> None:
-        """Do something to calls; if it costs money, say the price and ask first."""
-        app = self._app
+    def _process(self, name: str, verb: str, step: Step | None) -> None:
+        self._paid(name, verb, partial(self._app.deeds.process, step), step)
+
+    def _paid(self, name: str, verb: str, deed: DoneTo, step: Step | None = None) -> None:
+        """Do something to those of the calls that it fits; if it costs money, say the price and ask first."""
+        app, action, chosen = self._app, actions.BY_ID[name], self._app.table.chosen()
 
         async def flow() -> None:
+            jobs = await app.deeds.fitting(chosen, action.fits)
+            job_ids = [job.id for job in jobs]
             price = await app.deeds.price(job_ids, step)
             effects = [("price", priced(price)), *self._budget_effect(price.micros)]
-            asks = always or costs(price)
-            if asks and not await app.push_screen_wait(Ask(f"{verb}: {self._named(job_ids)}?", effects)):
+            asks = bool(jobs) and (action.asks or costs(price))
+            if asks and not await app.push_screen_wait(Ask(f"{verb}: {_named(jobs, len(chosen))}?", effects)):
                 app.tell("Nothing was changed.")
                 return
-            done = await (app.deeds.retry(job_ids) if again else app.deeds.process(job_ids, step))
+            done = await deed(job_ids, len(chosen))
             app.tell(done if asks or not price.free_because else f"{done} Free: {price.free_because}.")
 
         app.say(f"{verb}: looking at the price…")
@@ -169,22 +176,13 @@ class Commands:
         after = f"{usd(rest)} -> {usd(rest - micros)}" if micros <= rest else f"{usd(rest)}: not enough, so it waits"
         return [("left today", after)]
 
-    def _named(self, job_ids: Sequence[JobId]) -> str:
-        row = self._app.table.row
-        if len(job_ids) == 1 and row is not None and row.job.id == job_ids[0]:
-            return plain(row.job.contact_name or row.job.contact_number or row.job.file_name)
-        return many(len(job_ids), "call")
-
-    def _do_now(self, job_ids: Sequence[JobId], step: Step | None, meanwhile: str) -> None:
-        self._app.run_deed(lambda: self._app.deeds.process(job_ids, step), meanwhile)
-
     def cancel(self) -> None:
         job_ids = self._app.table.chosen()
         self._app.run_deed(lambda: self._app.deeds.cancel(job_ids), "Stopping…")
 
     def skip(self) -> None:
-        job_ids, row = self._app.table.chosen(), self._app.table.row
-        if not self._app.table.marked and row is not None and row.job.status is Status.SKIPPED:
+        job_ids = self._app.table.chosen()
+        if actions.takes_back(self._app.context()):
             self._app.run_deed(lambda: self._app.deeds.unskip(job_ids), "Taking it back…")
         else:
             self._app.run_deed(lambda: self._app.deeds.skip(job_ids), "Skipping…")
@@ -250,7 +248,7 @@ class Commands:
             single = f"leave them, and press {app.facts.key('process')} on single ones; "
             effects.append(("or", single + "`focusflow plan` does a part for a sum"))
             if await app.push_screen_wait(Ask(f"Do all {older.said}?", effects)):
-                app.tell(await app.deeds.process(older.job_ids, None))
+                app.tell(await app.deeds.process(None, older.job_ids))
                 app.older = None
 
         app.run_flow(flow)
@@ -358,3 +356,10 @@ class Commands:
                 app.exit(Leaving.HEADLESS)
 
         app.push_screen(Ask(f"{running} are being worked on. Quit?", (), answers), leave)
+
+
+def _named(jobs: Sequence[Job], of: int) -> str:
+    """Return which calls a question is about: the name of the only one, else how many of how many."""
+    if of == 1 and jobs:
+        return contact(jobs[0])
+    return many(of, "call") if len(jobs) == of else f"{len(jobs)} of {many(of, 'marked call')}"

@@ -4,14 +4,14 @@ No widget is touched here: a deed asks the desk, and returns what people are to 
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import anyio
 from msgspec import Struct
 
 from focusflow.domain.budgets import Period, bounds
-from focusflow.domain.jobs import JobId, Status, Step
+from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.domain.transcript import timed_text
 from focusflow.ports import Desk, JobDetail, JobFilter, Override, RunPrice
 from focusflow.tui import words
@@ -74,7 +74,13 @@ class Deeds:
 
     # ------------------------------------------------------------------------------------------------------------ calls
 
-    async def process(self, job_ids: Sequence[JobId], from_step: Step | None) -> str:
+    async def fitting(self, job_ids: Sequence[JobId], statuses: Collection[Status]) -> list[Job]:
+        """Return those of the calls that are in one of these states now."""
+        found = [row.job for row in await self._desk.rows(job_ids)]
+        return sorted((job for job in found if job.status in statuses), key=lambda job: job.id)
+
+    async def process(self, from_step: Step | None, job_ids: Sequence[JobId], of: int = 0) -> str:
+        """Do these calls, anew from a step; *of*: they are what it fits of so many."""
         done = await self._desk.process(job_ids, from_step=from_step, now=self._clock.now())
         what = {
             None: "in the queue, whatever the rules say",
@@ -82,29 +88,31 @@ class Deeds:
             Step.SUMMARIZE: "summarised again",
         }
         will = what.get(from_step, "transcribed again")
-        return _told(done, job_ids, f"{'is' if len(done) == 1 else 'are'} {will}", "can be done now")
+        return _told(done, max(of, len(job_ids)), f"{'is' if len(done) == 1 else 'are'} {will}", "can be done now")
 
-    async def retry(self, job_ids: Sequence[JobId] | None) -> str:
+    async def retry(self, job_ids: Sequence[JobId] | None, of: int = 0) -> str:
         done = await self._desk.retry(job_ids, now=self._clock.now())
-        asked = done if job_ids is None else job_ids
+        asked = max(of, len(done if job_ids is None else job_ids))
         return _told(done, asked, f"{'is' if len(done) == 1 else 'are'} tried again", "has failed")
 
     async def cancel(self, job_ids: Sequence[JobId]) -> str:
         done = await self._desk.cancel(job_ids, now=self._clock.now())
         return _told(
             done,
-            job_ids,
+            len(job_ids),
             f"stopped; what is paid for stays, {self._facts.key('retry')} goes on from there",
             "is being worked on",
         )
 
     async def skip(self, job_ids: Sequence[JobId]) -> str:
         done = await self._desk.skip_jobs(job_ids, reason=REASON, now=self._clock.now())
-        return _told(done, job_ids, f"skipped; {self._facts.key('skip')} again does it after all", "can be skipped")
+        return _told(
+            done, len(job_ids), f"skipped; {self._facts.key('skip')} again does it after all", "can be skipped"
+        )
 
     async def unskip(self, job_ids: Sequence[JobId]) -> str:
         done = await self._desk.unskip(job_ids, now=self._clock.now())
-        return _told(done, job_ids, "back in the queue", "was skipped")
+        return _told(done, len(job_ids), "back in the queue", "was skipped")
 
     async def price(self, job_ids: Sequence[JobId], from_step: Step | None) -> RunPrice:
         return await self._desk.price(job_ids, from_step=from_step)
@@ -223,13 +231,12 @@ def document(detail: JobDetail, at: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _told(done: Sequence[JobId], asked: Sequence[JobId], what: str, wanted: str) -> str:
-    """Return how many calls were changed, and why the others were not."""
+def _told(done: Sequence[JobId], asked: int, what: str, wanted: str) -> str:
+    """Return how many of the calls were changed, or why none was."""
     if not done:
-        return f"Nothing was changed: {'the call' if len(asked) == 1 else 'none of them'} {_not(wanted, len(asked))}."
-    left = len(asked) - len(done)
-    rest = f" {words.many(left, 'other')} could not be." if left else ""
-    return f"{words.many(len(done), 'call')} {what}.{rest}"
+        return f"Nothing was changed: {'the call' if asked == 1 else 'none of them'} {_not(wanted, asked)}."
+    changed = words.many(asked, "call") if len(done) == asked else f"{len(done):,} of {words.many(asked, 'call')}"
+    return f"{changed} {what}."
 
 
 def _not(wanted: str, count: int) -> str:

@@ -32,6 +32,7 @@ Desk = Any
 TRANSCRIBING, SUMMARIZING, WAITING, FAILED, PAID_FAILED, SKIPPED, COMPLETED = (
     JobId(f"call{number:06d}") for number in (1, 2, 6, 7, 8, 9, 10)
 )
+ALSO_COMPLETED = JobId("call000011")
 
 
 async def at(pilot: Any, job_id: JobId, *keys: str) -> None:
@@ -161,7 +162,7 @@ async def test_space_and_v_mark_and_escape_unmarks(opened: Opened, desk: Desk, s
         await at(pilot, FAILED, "space", "j", "v", "x")
         await settle(pilot)
         assert desk.heard[-1][:2] == ("skip", (FAILED, PAID_FAILED, SKIPPED))
-        assert "2 calls skipped" in status(pilot)
+        assert "2 of 3 calls skipped" in status(pilot)
 
 
 async def test_enter_opens_the_call_and_escape_goes_back(opened: Opened, settle: Settle) -> None:
@@ -251,6 +252,51 @@ async def test_what_costs_nothing_is_done_at_once(
         await settle(pilot)
         assert desk.heard == [wish]
         assert "1 call" in status(pilot)
+
+
+async def mark(pilot: Any, settle: Settle, *job_ids: JobId) -> None:
+    """Mark calls, as a person does."""
+    for job_id in job_ids:
+        await at(pilot, job_id, "space")
+    await settle(pilot)
+
+
+@pytest.mark.parametrize(
+    ("key", "question", "wish"),
+    [
+        ("N", None, ("process", (COMPLETED, ALSO_COMPLETED), Step.SYNC)),
+        ("m", "Summarise again: 2 of 4 marked calls?", ("process", (COMPLETED, ALSO_COMPLETED), Step.SUMMARIZE)),
+        ("r", "Try again: 1 of 4 marked calls?", ("retry", (FAILED,))),
+        ("n", "Do: 2 of 4 marked calls?", ("process", (FAILED, SKIPPED), None)),
+        ("T", "Transcribe again: 3 of 4 marked calls?",
+         ("process", (FAILED, COMPLETED, ALSO_COMPLETED), Step.TRANSCRIBE)),
+    ],
+)  # fmt: skip
+async def test_a_deed_takes_only_the_marked_calls_that_it_fits(
+    opened: Opened, desk: Desk, settle: Settle, text_of: Any, key: str, question: str | None, wish: tuple[Any, ...]
+) -> None:
+    """What is free stays free: a failed call among those to be synced is not paid for."""
+    async with opened(size=(120, 40)) as pilot:
+        await mark(pilot, settle, FAILED, SKIPPED, COMPLETED, ALSO_COMPLETED)
+        await pilot.press(key)
+        await settle(pilot)
+        if question:
+            assert question in text_of(pilot.app)
+            assert desk.heard == []
+            await pilot.press("y")
+            await settle(pilot)
+        assert desk.heard == [wish]
+        assert f"{len(wish[1])} of 4 calls" in status(pilot)
+
+
+async def test_the_footer_counts_the_marked_calls_that_a_key_fits(opened: Opened, settle: Settle, text_of: Any) -> None:
+    """And offers nothing that fits none of them."""
+    async with opened(size=(200, 50)) as pilot:
+        await mark(pilot, settle, FAILED, SKIPPED, COMPLETED, ALSO_COMPLETED)
+        footer = text_of(pilot.app).splitlines()[-1]
+        for offer in ("r retry 1 ", "n do now 2 ", "x skip 1 ", "N sync again 2 ", "m summarise again 2 "):
+            assert offer in footer
+        assert "cancel" not in footer
 
 
 @pytest.mark.parametrize(("key", "job_id"), [("c", COMPLETED), ("r", COMPLETED), ("m", FAILED), ("x", TRANSCRIBING)])

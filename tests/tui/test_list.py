@@ -200,6 +200,6 @@ def test_two_actions_can_change_their_keys() -> None:
 
 def test_nothing_that_writes_is_offered_when_only_reading_is_possible() -> None:
     """Not in the footer, not in the palette."""
-    context = actions.Context(read_only=True, marked=1, failed=1, older=1)
+    context = actions.Context(read_only=True, marked_as={Status.FAILED: 1}, failed=1, older=1)
     assert [action.id for action in actions.in_force(context) if action.writes] == []
     assert actions.in_force(replace(context, read_only=False)) != actions.in_force(context)
