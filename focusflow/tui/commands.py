@@ -122,7 +122,7 @@ class Commands:
     # ---------------------------------------------------------------------------------------------------------- calls
 
     def retry(self) -> None:
-        self._paid("retry", "Try again", self._app.deeds.retry)
+        self._paid("Try again", self._app.deeds.retry, actions.BY_ID["retry"].fits)
 
     def retry_all(self) -> None:
         async def flow() -> None:
@@ -135,30 +135,32 @@ class Commands:
         self._app.run_flow(flow)
 
     def process(self) -> None:
-        self._process("process", "Do", None)
+        self._process("process", "Do")
 
     def resummarise(self) -> None:
-        self._process("resummarise", "Summarise again", Step.SUMMARIZE)
+        self._process("resummarise", "Summarise again", Step.SUMMARIZE, always=True)
 
     def retranscribe(self) -> None:
-        self._process("retranscribe", "Transcribe again", Step.TRANSCRIBE)
+        self._process("retranscribe", "Transcribe again", Step.TRANSCRIBE, always=True)
 
     def resync(self) -> None:
         self._process("resync", "Sync again", Step.SYNC)
 
-    def _process(self, name: str, verb: str, step: Step | None) -> None:
-        self._paid(name, verb, partial(self._app.deeds.process, step), step)
+    def _process(self, name: str, verb: str, step: Step | None = None, *, always: bool = False) -> None:
+        self._paid(verb, partial(self._app.deeds.process, step), actions.BY_ID[name].fits, step, always=always)
 
-    def _paid(self, name: str, verb: str, deed: DoneTo, step: Step | None = None) -> None:
+    def _paid(
+        self, verb: str, deed: DoneTo, fits: Sequence[Status], step: Step | None = None, *, always: bool = False
+    ) -> None:
         """Do something to those of the calls that it fits; if it costs money, say the price and ask first."""
-        app, action, chosen = self._app, actions.BY_ID[name], self._app.table.chosen()
+        app, chosen = self._app, self._app.table.chosen()
 
         async def flow() -> None:
-            jobs = await app.deeds.fitting(chosen, action.fits)
+            jobs = await app.deeds.fitting(chosen, fits)
             job_ids = [job.id for job in jobs]
             price = await app.deeds.price(job_ids, step)
             effects = [("price", priced(price)), *self._budget_effect(price.micros)]
-            asks = bool(jobs) and (action.asks or costs(price))
+            asks = bool(jobs) and (always or costs(price))
             if asks and not await app.push_screen_wait(Ask(f"{verb}: {_named(jobs, len(chosen))}?", effects)):
                 app.tell("Nothing was changed.")
                 return
@@ -183,7 +185,7 @@ class Commands:
     def skip(self) -> None:
         job_ids = self._app.table.chosen()
         if actions.takes_back(self._app.context()):
-            self._app.run_deed(lambda: self._app.deeds.unskip(job_ids), "Taking it back…")
+            self._paid("Do after all", self._app.deeds.unskip, (Status.SKIPPED,))
         else:
             self._app.run_deed(lambda: self._app.deeds.skip(job_ids), "Skipping…")
 

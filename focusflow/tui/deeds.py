@@ -110,9 +110,9 @@ class Deeds:
             done, len(job_ids), f"skipped; {self._facts.key('skip')} again does it after all", "can be skipped"
         )
 
-    async def unskip(self, job_ids: Sequence[JobId]) -> str:
+    async def unskip(self, job_ids: Sequence[JobId], of: int = 0) -> str:
         done = await self._desk.unskip(job_ids, now=self._clock.now())
-        return _told(done, len(job_ids), "back in the queue", "was skipped")
+        return _told(done, max(of, len(job_ids)), "back in the queue", "was skipped")
 
     async def price(self, job_ids: Sequence[JobId], from_step: Step | None) -> RunPrice:
         return await self._desk.price(job_ids, from_step=from_step)

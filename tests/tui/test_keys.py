@@ -218,6 +218,7 @@ async def test_r_retries_at_once_what_is_free_and_asks_what_is_not(opened: Opene
         ("m", COMPLETED, ("process", (COMPLETED,), Step.SUMMARIZE)),
         ("T", COMPLETED, ("process", (COMPLETED,), Step.TRANSCRIBE)),
         ("R", COMPLETED, ("retry", None)),
+        ("x", SKIPPED, ("unskip", (SKIPPED,))),
     ],
 )
 async def test_what_costs_asks_once(
@@ -239,7 +240,6 @@ async def test_what_costs_asks_once(
     [
         ("c", TRANSCRIBING, ("cancel", (TRANSCRIBING,))),
         ("x", WAITING, ("skip", (WAITING,), "skipped by hand")),
-        ("x", SKIPPED, ("unskip", (SKIPPED,))),
         ("N", COMPLETED, ("process", (COMPLETED,), Step.SYNC)),
     ],
 )
@@ -287,6 +287,20 @@ async def test_a_deed_takes_only_the_marked_calls_that_it_fits(
             await settle(pilot)
         assert desk.heard == [wish]
         assert f"{len(wish[1])} of 4 calls" in status(pilot)
+
+
+async def test_skipping_what_is_marked_twice_takes_it_back(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """As the help says; it asks, because a call that was skipped may cost something."""
+    async with opened(size=(120, 40)) as pilot:
+        await mark(pilot, settle, WAITING, FAILED)
+        await pilot.press("x")
+        await settle(pilot)
+        await pilot.press("x")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Ask)
+        await pilot.press("y")
+        await settle(pilot)
+        assert [wish[:2] for wish in desk.heard] == [(verb, (WAITING, FAILED)) for verb in ("skip", "unskip")]
 
 
 async def test_the_footer_counts_the_marked_calls_that_a_key_fits(opened: Opened, settle: Settle, text_of: Any) -> None:
