@@ -886,7 +886,7 @@ class Purse(Struct, frozen=True, kw_only=True):
     stopped_until: datetime | None
     """All spending is stopped until then; None: it is not."""
     overrides: tuple[Override, ...]
-    """Those in force."""
+    """Those in force, newest first."""
     unpriced: int
     """Charges of this month that have no price."""
     daily: tuple[int, ...]

@@ -31,6 +31,7 @@ MOST = Decimal(10_000)
 class Choice(StrEnum):
     """What can be done about the budget."""
 
+    GO_ON = "go on"
     RAISE = "raise"
     WEEK = "raise the week's"
     MONTH = "raise the month's"
@@ -62,7 +63,7 @@ class Wish(Struct, frozen=True, kw_only=True):
 
     choice: Choice
     amount_micros: int = 0
-    override: Override | None = None
+    undone: tuple[Override, ...] = ()
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -95,24 +96,35 @@ def left(window: BudgetWindow) -> int | None:
 
 
 def choices(case: Case) -> list[Choice]:
-    """Return what means something now."""
-    found = [choice for choice, period in RAISES.items() if window_of(case.purse, period).limit_micros is not None]
-    limited = bool(found)
+    """Return what means something now, and first the way out of what holds everything back."""
+    stopped = case.purse.stopped_until is not None
+    raises = [choice for choice, period in RAISES.items() if window_of(case.purse, period).limit_micros is not None]
+    found = [Choice.GO_ON, *raises] if stopped else raises
     found += [Choice.THROUGH] if case.job_ids else []
-    found += [Choice.LIFT] if limited else []
-    found += [Choice.STOP] if case.purse.stopped_until is None else []
-    return found + ([Choice.UNDO] if case.purse.overrides else [])
+    found += [Choice.LIFT] if raises else []
+    found += [] if stopped else [Choice.STOP]
+    return found + ([Choice.UNDO] if undone(Choice.UNDO, case.purse) else [])
+
+
+def undone(choice: Choice, purse: Purse) -> tuple[Override, ...]:
+    """Return which exceptions a choice takes back: every stop, or the newest of the others."""
+    if choice is Choice.GO_ON:
+        return tuple(made for made in purse.overrides if made.kind is OverrideKind.STOP)
+    others = tuple(made for made in purse.overrides if made.kind is not OverrideKind.STOP)
+    return others[:1] if choice is Choice.UNDO else ()
 
 
 def title(choice: Choice, case: Case, amount: str) -> str:
     """Return a choice in words."""
     calls = "this call" if len(case.job_ids) == 1 else f"these {len(case.job_ids)} calls"
+    newest = undone(Choice.UNDO, case.purse)
     said: Mapping[Choice, str] = {
+        Choice.GO_ON: "go on spending",
         **{raising: f"raise {_WHOSE[period]} by ${amount}" for raising, period in RAISES.items()},
         Choice.THROUGH: f"let {calls} through, whatever is left",
         Choice.LIFT: "lift every budget until midnight",
         Choice.STOP: "stop all spending until midnight",
-        Choice.UNDO: f"undo: {override_words(case.purse.overrides[-1])}" if case.purse.overrides else "undo",
+        Choice.UNDO: f"undo: {override_words(newest[0])}" if newest else "undo",
     }
     return said[choice]
 
@@ -136,6 +148,11 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
     today = day(case.purse)
     before = _limit(today.limit_micros)
     match choice:
+        case Choice.GO_ON:
+            return [
+                ("what costs money", "is begun again, as far as the budgets go"),
+                ("backlog", _backlog(case.purse)),
+            ]
         case Choice.RAISE | Choice.WEEK | Choice.MONTH:
             window = window_of(case.purse, RAISES[choice])
             raised = (window.limit_micros or 0) + amount_micros
@@ -149,6 +166,7 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
             return [
                 ("price", _price(case.price)),
                 ("today's budget", f"{before} stays; {words.many(len(case.job_ids), 'call')} may go over it"),
+                *_stopped(case),
             ]
         case Choice.LIFT:
             return [
@@ -166,7 +184,7 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
                 ("everything else", "waits until midnight, or until you undo this"),
             ]
         case Choice.UNDO:
-            override = case.purse.overrides[-1]
+            (override,) = undone(choice, case.purse)
             window = window_of(case.purse, override.period or Period.DAY)
             return [
                 (
@@ -190,7 +208,12 @@ def _price(price: RunPrice | None) -> str:
 
 
 def _waiting(case: Case, what: str) -> list[tuple[str, str]]:
-    return [("waiting calls", f"{words.many(case.waiting, 'call')} {what}")] if case.waiting else []
+    said = [("waiting calls", f"{words.many(case.waiting, 'call')} {what}")] if case.waiting else []
+    return _stopped(case) or said
+
+
+def _stopped(case: Case) -> list[tuple[str, str]]:
+    return [("but", "nothing is begun while all spending is stopped")] if case.purse.stopped_until is not None else []
 
 
 def _backlog(purse: Purse) -> str:
@@ -299,13 +322,15 @@ class BudgetScreen(ModalScreen[Wish | None]):
         choice = self._choices[self._chosen]
         if choice in RAISES and not self._micros():
             return
-        undone = self._case.purse.overrides[-1] if choice is Choice.UNDO else None
-        self.dismiss(Wish(choice=choice, amount_micros=self._micros(), override=undone))
+        back = undone(choice, self._case.purse)
+        self.dismiss(Wish(choice=choice, amount_micros=self._micros(), undone=back))
 
 
 def answer(wish: Wish, made: Sequence[Override], case: Case, key: str) -> str:
     """Return what has been done about the budget; *key* opens the dialog again."""
     match wish.choice:
+        case Choice.GO_ON:
+            return "Spending goes on, as far as the budgets go."
         case Choice.RAISE | Choice.WEEK | Choice.MONTH:
             window = window_of(case.purse, RAISES[wish.choice])
             raised = words.cents((window.limit_micros or 0) + wish.amount_micros)
@@ -320,5 +345,5 @@ def answer(wish: Wish, made: Sequence[Override], case: Case, key: str) -> str:
         case Choice.STOP:
             return f"Nothing that costs money is begun until midnight. {key} undoes it."
         case Choice.UNDO:
-            undone = f" ({override_words(wish.override)})" if wish.override else ""
-            return f"Undone{undone}: the budget is as it was before."
+            what = " and ".join(map(override_words, wish.undone))
+            return f"Undone ({what}): the budget is as it was before."

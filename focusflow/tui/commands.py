@@ -289,8 +289,8 @@ class Commands:
                 return await deeds.let_through(None)
             case Choice.STOP:
                 return [await deeds.stop_spending()]
-            case Choice.UNDO:
-                await deeds.undo(wish.override)
+            case Choice.UNDO | Choice.GO_ON:
+                await deeds.undo(wish.undone)
                 return []
 
     # --------------------------------------------------------------------------------------------------------- screen

@@ -161,8 +161,8 @@ class Deeds:
             now=self._clock.now(),
         )
 
-    async def undo(self, override: Override | None) -> None:
-        if override is not None:
+    async def undo(self, overrides: Sequence[Override]) -> None:
+        for override in overrides:
             await self._desk.undo_override(override.id, now=self._clock.now())
 
     def _midnight(self) -> datetime:

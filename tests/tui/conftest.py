@@ -432,7 +432,7 @@ class FakeDesk:
 
     async def purse(self, budgets: Budgets, *, now: datetime) -> Purse:
         await self._asked()
-        in_force = tuple(o for o in self.made if o.undone_at is None and o.until > now)
+        in_force = tuple(o for o in reversed(self.made) if o.undone_at is None and o.until > now)
         waiting = [row.job for row in self.calls.values() if row.job.status is Status.DISCOVERED]
         return Purse(
             windows=tuple(self._window(period, budgets, in_force, now) for period in Period),

@@ -481,7 +481,6 @@ async def test_an_answer_that_needs_the_whole_line_gets_it(opened: Opened, settl
         (["j", *"40", "enter"], ("raise_budget", Period.MONTH, 40_000_000)),
         (["j", "j", "enter"], ("lift", (WAITING,))),
         (["j", "j", "j", "enter"], ("lift", None)),
-        (["k", "enter"], ("stop_spending",)),
     ],
 )
 async def test_the_budget_is_changed_in_one_dialog(
@@ -502,6 +501,32 @@ async def test_the_budget_is_changed_in_one_dialog(
         await settle(pilot)
         assert desk.heard[-1][0] == "undo_override"
         assert status(pilot).startswith(" Undone (")
+
+
+async def test_a_stop_is_ended_by_what_the_dialog_offers_first(
+    opened: Opened, desk: Desk, settle: Settle, text_of: Any
+) -> None:
+    """It promises no start before, and what was raised meanwhile can be undone beside it."""
+    async with opened() as pilot:
+        await pilot.press("B")
+        await settle(pilot)
+        await pilot.press("enter", "B")
+        await settle(pilot)
+        await pilot.press("k", "k", "enter")
+        await settle(pilot)
+        assert [wish[0] for wish in desk.heard] == ["raise_budget", "stop_spending"]
+        await at(pilot, WAITING, "B")
+        await settle(pilot)
+        assert "› 1 go on spending" in text_of(pilot.app)
+        assert "undo: $1.00 more this day" in text_of(pilot.app)
+        await pilot.press("j")
+        await settle(pilot)
+        assert "nothing is begun while all spending is stopped" in text_of(pilot.app)
+        assert "may start" not in text_of(pilot.app)
+        await pilot.press("k", "enter")
+        await settle(pilot)
+        assert desk.heard[2:] == [("undo_override", 2)]
+        assert "Spending goes on" in status(pilot)
 
 
 async def test_escape_leaves_the_budget_as_it_is(opened: Opened, desk: Desk, settle: Settle) -> None:
