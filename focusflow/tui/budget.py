@@ -19,6 +19,7 @@ from focusflow.domain.money import micros_from_usd
 from focusflow.ports import BudgetWindow, Override, OverrideKind, Purse, RunPrice
 from focusflow.tui import words
 from focusflow.tui.ask import table
+from focusflow.tui.deeds import costs, priced
 from focusflow.tui.facts import Facts
 from focusflow.tui.header import used
 from focusflow.tui.plain import plain
@@ -72,7 +73,7 @@ class Case(Struct, frozen=True, kw_only=True):
     purse: Purse
     job_ids: tuple[JobId, ...]
     price: RunPrice | None
-    """Of those calls."""
+    """Of those calls; None: there are none."""
     waiting: int
     """Calls that wait for a budget."""
     now: datetime
@@ -100,7 +101,7 @@ def choices(case: Case) -> list[Choice]:
     stopped = case.purse.stopped_until is not None
     raises = [choice for choice, period in RAISES.items() if window_of(case.purse, period).limit_micros is not None]
     found = [Choice.GO_ON, *raises] if stopped else raises
-    found += [Choice.THROUGH] if case.job_ids else []
+    found += [Choice.THROUGH] if case.price is not None and costs(case.price) else []
     found += [Choice.LIFT] if raises else []
     found += [] if stopped else [Choice.STOP]
     return found + ([Choice.UNDO] if undone(Choice.UNDO, case.purse) else [])
@@ -164,7 +165,7 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
             ]
         case Choice.THROUGH:
             return [
-                ("price", _price(case.price)),
+                ("price", priced(case.price) if case.price is not None else "unknown"),
                 ("today's budget", f"{before} stays; {words.many(len(case.job_ids), 'call')} may go over it"),
                 *_stopped(case),
             ]
@@ -197,14 +198,6 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
 
 def _limit(micros: int | None) -> str:
     return "no limit" if micros is None else words.cents(micros)
-
-
-def _price(price: RunPrice | None) -> str:
-    if price is None:
-        return "unknown"
-    if price.free_because:
-        return f"free: {price.free_because}"
-    return words.usd(price.micros) + (f" and {price.unpriced} unpriced" if price.unpriced else "")
 
 
 def _waiting(case: Case, what: str) -> list[tuple[str, str]]:
@@ -277,7 +270,7 @@ class BudgetScreen(ModalScreen[Wish | None]):
             here = place == self._chosen
             text = title(choice, self._case, self._typed or self._amount)
             said.append(
-                Content.styled(f"{sign if here else ' '} {place + 1} {text}", "bold $text-accent" if here else "")
+                Content.styled(f"{sign if here else ' '} {text}", "bold $text-accent" if here else "")
             )
         self.query_one("#budget-choices", Static).update(Content("\n").join(said))
         self.query_one("#budget-effects", Static).update(

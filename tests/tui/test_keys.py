@@ -517,7 +517,7 @@ async def test_a_stop_is_ended_by_what_the_dialog_offers_first(
         assert [wish[0] for wish in desk.heard] == ["raise_budget", "stop_spending"]
         await at(pilot, WAITING, "B")
         await settle(pilot)
-        assert "› 1 go on spending" in text_of(pilot.app)
+        assert "› go on spending" in text_of(pilot.app)
         assert "undo: $1.00 more this day" in text_of(pilot.app)
         await pilot.press("j")
         await settle(pilot)
@@ -527,6 +527,17 @@ async def test_a_stop_is_ended_by_what_the_dialog_offers_first(
         await settle(pilot)
         assert desk.heard[2:] == [("undo_override", 2)]
         assert "Spending goes on" in status(pilot)
+
+
+@pytest.mark.parametrize(("job_id", "offered"), [(COMPLETED, False), (FAILED, True), (PAID_FAILED, False)])
+async def test_only_a_call_that_costs_something_can_be_let_through(
+    opened: Opened, settle: Settle, text_of: Any, job_id: JobId, offered: bool
+) -> None:
+    """For what is paid already no budget holds."""
+    async with opened() as pilot:
+        await at(pilot, job_id, "B")
+        await settle(pilot)
+        assert ("let this call through" in text_of(pilot.app)) is offered
 
 
 async def test_escape_leaves_the_budget_as_it_is(opened: Opened, desk: Desk, settle: Settle) -> None:
