@@ -124,7 +124,7 @@ def title(choice: Choice, case: Case, amount: str) -> str:
         **{raising: f"raise {_WHOSE[period]} by ${amount}" for raising, period in RAISES.items()},
         Choice.THROUGH: f"let {calls} through, whatever is left",
         Choice.LIFT: "lift every budget until midnight",
-        Choice.STOP: "stop all spending until midnight",
+        Choice.STOP: "stop all spending for thirty days, or until you go on",
         Choice.UNDO: f"undo: {override_words(newest[0])}" if newest else "undo",
     }
     return said[choice]
@@ -166,7 +166,10 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
         case Choice.THROUGH:
             return [
                 ("price", priced(case.price) if case.price is not None else "unknown"),
-                ("today's budget", f"{before} stays; {words.many(len(case.job_ids), 'call')} may go over it"),
+                (
+                    "today's budget",
+                    f"{before} stays; {words.many(len(case.job_ids), 'call')} may go over it, for a week",
+                ),
                 *_stopped(case),
             ]
         case Choice.LIFT:
@@ -182,7 +185,7 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
         case Choice.STOP:
             return [
                 ("what runs", "is finished, and paid for"),
-                ("everything else", "waits until midnight, or until you undo this"),
+                ("everything else", "waits for thirty days, or until you go on"),
             ]
         case Choice.UNDO:
             (override,) = undone(choice, case.purse)
@@ -269,9 +272,7 @@ class BudgetScreen(ModalScreen[Wish | None]):
         for place, choice in enumerate(self._choices):
             here = place == self._chosen
             text = title(choice, self._case, self._typed or self._amount)
-            said.append(
-                Content.styled(f"{sign if here else ' '} {text}", "bold $text-accent" if here else "")
-            )
+            said.append(Content.styled(f"{sign if here else ' '} {text}", "bold $text-accent" if here else ""))
         self.query_one("#budget-choices", Static).update(Content("\n").join(said))
         self.query_one("#budget-effects", Static).update(
             table(effects(self._choices[self._chosen], self._case, self._micros()))
@@ -332,11 +333,11 @@ def answer(wish: Wish, made: Sequence[Override], case: Case, key: str) -> str:
                 f"{whose} is {raised} now{', until midnight' if window.period is Period.DAY else ''}. {key} undoes it."
             )
         case Choice.THROUGH:
-            return f"{words.many(len(made), 'call')} may go over the budget. {key} undoes it."
+            return f"{words.many(len(made), 'call')} may go over the budget, for a week. {key} undoes it."
         case Choice.LIFT:
             return f"No budget holds until midnight. {key} undoes it."
         case Choice.STOP:
-            return f"Nothing that costs money is begun until midnight. {key} undoes it."
+            return f"Nothing that costs money is begun for thirty days. {key} goes on."
         case Choice.UNDO:
             what = " and ".join(map(override_words, wish.undone))
             return f"Undone ({what}): the budget is as it was before."

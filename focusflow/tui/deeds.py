@@ -5,12 +5,11 @@ No widget is touched here: a deed asks the desk, and returns what people are to 
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
 
 import anyio
 from msgspec import Struct
 
-from focusflow.domain.budgets import Period, bounds
+from focusflow.domain.budgets import Period
 from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.domain.transcript import timed_text
 from focusflow.ports import Desk, JobDetail, JobFilter, Override, RunPrice
@@ -142,20 +141,21 @@ class Deeds:
         )
 
     async def let_through(self, job_ids: Sequence[JobId] | None) -> Sequence[Override]:
-        """Let these calls (None: all, until midnight) pass the budgets."""
+        """Let these calls pass the budgets for a week (None: all, until midnight)."""
         return await self._desk.lift(
             self._facts.budgets,
             job_ids,
-            until=self._midnight(),
+            until=None,
             origin=self._facts.origin,
             reason="",
             now=self._clock.now(),
         )
 
     async def stop_spending(self) -> Override:
+        """Begin nothing that costs money, for thirty days."""
         return await self._desk.stop_spending(
             self._facts.budgets,
-            until=self._midnight(),
+            until=None,
             origin=self._facts.origin,
             reason="",
             now=self._clock.now(),
@@ -164,9 +164,6 @@ class Deeds:
     async def undo(self, overrides: Sequence[Override]) -> None:
         for override in overrides:
             await self._desk.undo_override(override.id, now=self._clock.now())
-
-    def _midnight(self) -> datetime:
-        return bounds(Period.DAY, self._clock.now(), self._facts.budgets.zone)[1]
 
     # ------------------------------------------------------------------------------------------------------------- texts
 
