@@ -132,7 +132,7 @@ def title(choice: Choice, case: Case, amount: str) -> str:
 
 def override_words(override: Override) -> str:
     """Return an exception in words: `$2.00 more today`."""
-    amount = words.usd(override.amount_micros or 0)
+    amount = words.cents(override.amount_micros or 0)
     match override.kind:
         case OverrideKind.RAISE:
             return f"{amount} more this {override.period}"

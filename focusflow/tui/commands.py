@@ -19,7 +19,7 @@ from focusflow.tui.facts import Leaving
 from focusflow.tui.help import Help, page
 from focusflow.tui.palette import Palette
 from focusflow.tui.plain import plain
-from focusflow.tui.words import contact, many, usd
+from focusflow.tui.words import cents, contact, many
 
 if TYPE_CHECKING:
     from focusflow.tui.app import FocusFlowApp
@@ -175,7 +175,9 @@ class Commands:
         rest = budget.left(budget.day(purse)) if purse is not None else None
         if rest is None:
             return []
-        after = f"{usd(rest)} -> {usd(rest - micros)}" if micros <= rest else f"{usd(rest)}: not enough, so it waits"
+        after = (
+            f"{cents(rest)} -> {cents(rest - micros)}" if micros <= rest else f"{cents(rest)}: not enough, so it waits"
+        )
         return [("left today", after)]
 
     def cancel(self) -> None:

@@ -166,8 +166,8 @@ def usd(micros: int | None) -> str:
 
 
 def cents(micros: int) -> str:
-    """Return an amount in cents, for totals: `$1.20`; less than half a cent keeps its digits."""
-    if 0 < abs(micros) < 5_000 or micros < 0:
+    """Return a total or a limit: `$1.20`, `$0.20`; below a dollar with the digits of a call's price, so that it adds up."""
+    if micros < 0 or (micros < 995_000 and micros % 10_000):
         return format_usd(micros)
     whole = (micros + 5_000) // 10_000
     return f"${whole // 100:,}.{whole % 100:02d}"

@@ -152,9 +152,18 @@ def test_lengths_read_as_on_a_phone(seconds: float | None, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("micros", "said"),
-    [(0, "$0.00"), (3_000, "$0.0030"), (5_000, "$0.01"), (1_204_999, "$1.20"), (1_234_567_890, "$1,234.57")],
+    [
+        (0, "$0.00"),
+        (3_000, "$0.0030"),
+        (82_900, "$0.0829"),
+        (200_000, "$0.20"),
+        (994_999, "$0.9950"),
+        (996_000, "$1.00"),
+        (1_204_999, "$1.20"),
+        (1_234_567_890, "$1,234.57"),
+    ],
 )
-def test_totals_are_in_cents(micros: int, said: str) -> None:
+def test_totals_are_in_cents_and_below_a_dollar_as_exact_as_prices(micros: int, said: str) -> None:
     """And never nothing for something."""
     assert words.cents(micros) == said
 
