@@ -322,7 +322,8 @@ def shown(key: str) -> str:
 
 
 def price_words(micros: int, unpriced: int) -> str:
-    """Return a price with what is missing in it: `$0.12`, `$0.12 and 2 calls without a price`."""
+    """Return a price with what is missing in it: `$0.12 and 2 calls without a price`, `unknown (1 call without a price)`."""
     if not unpriced:
         return words.usd(micros)
-    return f"{words.usd(micros)} and {words.many(unpriced, 'call')} without a price"
+    missing = f"{words.many(unpriced, 'call')} without a price"
+    return f"{words.usd(micros)} and {missing}" if micros else f"unknown ({missing})"

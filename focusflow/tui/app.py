@@ -575,7 +575,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         async def flow() -> None:
             self.older = older = await self.deeds.older()
             if older is not None:
-                self.tell(f"{self.facts.key('backlog')} does {older.said}, {priced(older.price)} together.")
+                self.tell(f"{older.said} found; {self.facts.key('backlog')} does them all: {priced(older.price)}.")
 
         self.run_flow(flow)
 

@@ -22,6 +22,7 @@ from focusflow.tui.ask import table
 from focusflow.tui.deeds import costs, priced
 from focusflow.tui.facts import Facts
 from focusflow.tui.header import used
+from focusflow.tui.money import backlog_words
 from focusflow.tui.plain import plain
 
 STEP = Decimal(1)
@@ -152,7 +153,7 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
         case Choice.GO_ON:
             return [
                 ("what costs money", "is begun again, as far as the budgets go"),
-                ("backlog", _backlog(case.purse)),
+                ("backlog", backlog_words(case.purse.backlog)),
             ]
         case Choice.RAISE | Choice.WEEK | Choice.MONTH:
             window = window_of(case.purse, RAISES[choice])
@@ -180,7 +181,7 @@ def effects(choice: Choice, case: Case, amount_micros: int) -> list[tuple[str, s
                     if window.limit_micros is not None
                 ),
                 *_waiting(case, "may start at once"),
-                ("backlog", _backlog(case.purse)),
+                ("backlog", backlog_words(case.purse.backlog)),
             ]
         case Choice.STOP:
             return [
@@ -210,12 +211,6 @@ def _waiting(case: Case, what: str) -> list[tuple[str, str]]:
 
 def _stopped(case: Case) -> list[tuple[str, str]]:
     return [("but", "nothing is begun while all spending is stopped")] if case.purse.stopped_until is not None else []
-
-
-def _backlog(purse: Purse) -> str:
-    backlog = purse.backlog
-    more = f" and {backlog.unpriced} unpriced" if backlog.unpriced else ""
-    return f"{words.many(backlog.calls, 'call')}, {words.cents(backlog.micros)}{more}"
 
 
 def _without(override: Override, window: BudgetWindow) -> str:

@@ -7,7 +7,7 @@ from textual import events
 from textual.content import Content
 
 from focusflow.domain.budgets import Period
-from focusflow.ports import BudgetWindow, Purse
+from focusflow.ports import Backlog, BudgetWindow, Purse
 from focusflow.tui import words
 from focusflow.tui.band import Band, Part, line
 from focusflow.tui.facts import Facts
@@ -60,6 +60,15 @@ def sparkline(values: Sequence[int], signs: Symbols) -> str:
     most = max(values, default=0)
     top = len(signs.spark) - 1
     return "".join(signs.spark[0 if not most else -(-value * top // most)] for value in values)
+
+
+def backlog_words(backlog: Backlog) -> str:
+    """Return what waits and what it would cost: `4 calls, $0.25 + 1 unpriced`, `1 call, price unknown`."""
+    calls = words.many(backlog.calls, "call")
+    if backlog.unpriced and not backlog.micros:
+        return f"{calls}, price unknown"
+    more = f" + {backlog.unpriced} unpriced" if backlog.unpriced else ""
+    return f"{calls}, {words.cents(backlog.micros)}{more}"
 
 
 class MoneyBand(Band):
@@ -139,11 +148,7 @@ class MoneyBand(Band):
         return parts
 
     def _backlog(self, purse: Purse) -> list[Part]:
-        backlog = purse.backlog
-        if not backlog.calls:
-            return [("none", "$text-muted")]
-        more = f" + {backlog.unpriced} unpriced" if backlog.unpriced else ""
-        return [(f"{words.many(backlog.calls, 'call')}, {words.cents(backlog.micros)}{more}", "")]
+        return [(backlog_words(purse.backlog), "")] if purse.backlog.calls else [("none", "$text-muted")]
 
     def _days(self, purse: Purse, room: int) -> list[Part]:
         """Return as many of the last days as there is room for."""

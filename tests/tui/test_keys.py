@@ -425,7 +425,7 @@ async def test_older_calls_are_offered_with_their_price_and_done_by_b(
     old = [call(900 + n, status=Status.SKIPPED, skip_reason=reason) for n in range(3)]
     desk.add(*old)
     async with opened() as pilot:
-        assert "b does 3 older calls, $0.0252 together." in status(pilot)
+        assert "3 older calls found; b does them all: $0.0252." in status(pilot)
         await pilot.press("b")
         await settle(pilot)
         await pilot.press("y")
@@ -442,7 +442,7 @@ async def test_older_calls_that_are_found_while_it_is_open_are_offered_too(
         desk.add(call(900, status=Status.SKIPPED, skip_reason=reason))
         bus.publish(JobsAdded(job_ids=(JobId("call000900"),)))
         await settle(pilot)
-        assert "b does 1 older call, $0.0084 together." in status(pilot)
+        assert "1 older call found; b does them all: $0.0084." in status(pilot)
 
 
 async def test_keys_that_are_pressed_before_the_first_rows_are_there_are_kept(
@@ -470,6 +470,23 @@ async def test_an_answer_that_needs_the_whole_line_gets_it(opened: Opened, settl
 
 
 # -------------------------------------------------------------------------------------------------------------- money
+
+
+async def test_a_price_that_is_unknown_is_never_shown_as_nothing(
+    opened: Opened, empty_desk: Any, settle: Settle, text_of: Any, call: Callable[..., Job]
+) -> None:
+    """Neither in the question, nor in the backlog, nor in the budget dialog."""
+    empty_desk.add(call(5, duration_seconds=None, estimate_micros=None))
+    async with opened(desk=empty_desk) as pilot:
+        assert "backlog 1 call, price unknown" in text_of(pilot.app)
+        await pilot.press("n")
+        await settle(pilot)
+        assert "unknown (1 call without a price)" in text_of(pilot.app)
+        await pilot.press("escape", "B")
+        await settle(pilot)
+        for _ in range(4):
+            assert "$0.00" not in "".join(line for line in text_of(pilot.app).splitlines() if "price" in line)
+            await pilot.press("j")
 
 
 @pytest.mark.parametrize(
