@@ -19,7 +19,7 @@ class Ask(ModalScreen[str]):
     def __init__(
         self, question: str, effects: Sequence[tuple[str, str]] = (), answers: Sequence[Answer] = (("y", "yes"),)
     ) -> None:
-        """Ask *question*; *effects* are names and values. Enter gives the answer if there is only one."""
+        """Ask *question*; *effects* are names and values. Enter answers nothing: a key that is held down must not pay."""
         super().__init__()
         self._question, self._effects = question, effects
         self._answers = dict(answers)
@@ -35,8 +35,6 @@ class Ask(ModalScreen[str]):
         event.stop()
         if event.key in self._answers:
             self.dismiss(event.key)
-        elif event.key == "enter" and len(self._answers) == 1:
-            self.dismiss(next(iter(self._answers)))
         elif event.key in ("escape", "n", "q", "ctrl+c", "ctrl+q"):
             self.dismiss("")
 

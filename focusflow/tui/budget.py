@@ -22,7 +22,7 @@ from focusflow.tui.ask import table
 from focusflow.tui.deeds import costs, priced
 from focusflow.tui.facts import Facts
 from focusflow.tui.header import used
-from focusflow.tui.money import backlog_words
+from focusflow.tui.money import backlog_words, day, left, window_of
 from focusflow.tui.plain import plain
 
 STEP = Decimal(1)
@@ -78,23 +78,6 @@ class Case(Struct, frozen=True, kw_only=True):
     waiting: int
     """Calls that wait for a budget."""
     now: datetime
-
-
-def window_of(purse: Purse, period: Period) -> BudgetWindow:
-    """Return one of the budgets."""
-    return next(window for window in purse.windows if window.period is period)
-
-
-def day(purse: Purse) -> BudgetWindow:
-    """Return today's budget."""
-    return window_of(purse, Period.DAY)
-
-
-def left(window: BudgetWindow) -> int | None:
-    """Return what may still be spent; None: there is no limit."""
-    if window.limit_micros is None:
-        return None
-    return max(0, window.limit_micros - window.settled_micros - window.reserved_micros)
 
 
 def choices(case: Case) -> list[Choice]:

@@ -13,13 +13,14 @@ from focusflow.tui.ask import Ask
 from focusflow.tui.budget import BudgetScreen, Case, Choice, Wish
 from focusflow.tui.clipboard import copy
 from focusflow.tui.counts import CELLS, cell_of, number
-from focusflow.tui.deeds import costs, priced
+from focusflow.tui.deeds import costs
 from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.facts import Leaving
 from focusflow.tui.help import Help, page
+from focusflow.tui.money import at_stake
 from focusflow.tui.palette import Palette
 from focusflow.tui.plain import plain
-from focusflow.tui.words import cents, contact, many
+from focusflow.tui.words import contact, many
 
 if TYPE_CHECKING:
     from focusflow.tui.app import FocusFlowApp
@@ -159,9 +160,9 @@ class Commands:
             jobs = await app.deeds.fitting(chosen, fits)
             job_ids = [job.id for job in jobs]
             price = await app.deeds.price(job_ids, step)
-            effects = [("price", priced(price)), *self._budget_effect(price.micros)]
             asks = bool(jobs) and (always or costs(price))
-            if asks and not await app.push_screen_wait(Ask(f"{verb}: {_named(jobs, len(chosen))}?", effects)):
+            question = f"{verb}: {_named(jobs, len(chosen))}?"
+            if asks and not await app.push_screen_wait(Ask(question, at_stake(price, app.live.purse))):
                 app.tell("Nothing was changed.")
                 return
             done = await deed(job_ids, len(chosen))
@@ -169,16 +170,6 @@ class Commands:
 
         app.say(f"{verb}: looking at the price…")
         app.run_flow(flow)
-
-    def _budget_effect(self, micros: int) -> list[tuple[str, str]]:
-        purse = self._app.live.purse
-        rest = budget.left(budget.day(purse)) if purse is not None else None
-        if rest is None:
-            return []
-        after = (
-            f"{cents(rest)} -> {cents(rest - micros)}" if micros <= rest else f"{cents(rest)}: not enough, so it waits"
-        )
-        return [("left today", after)]
 
     def cancel(self) -> None:
         job_ids = self._app.table.chosen()
@@ -248,7 +239,7 @@ class Commands:
             return
 
         async def flow() -> None:
-            effects = [("price", priced(older.price)), *self._budget_effect(older.price.micros)]
+            effects = at_stake(older.price, app.live.purse)
             single = f"leave them, and press {app.facts.key('process')} on single ones; "
             effects.append(("or", single + "`focusflow plan` does a part for a sum"))
             if await app.push_screen_wait(Ask(f"Do all {older.said}?", effects)):

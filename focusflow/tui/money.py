@@ -7,9 +7,10 @@ from textual import events
 from textual.content import Content
 
 from focusflow.domain.budgets import Period
-from focusflow.ports import Backlog, BudgetWindow, Purse
+from focusflow.ports import Backlog, BudgetWindow, OverrideKind, Purse, RunPrice
 from focusflow.tui import words
 from focusflow.tui.band import Band, Part, line
+from focusflow.tui.deeds import priced
 from focusflow.tui.facts import Facts
 from focusflow.tui.header import used
 from focusflow.tui.words import Symbols
@@ -62,6 +63,45 @@ def sparkline(values: Sequence[int], signs: Symbols) -> str:
     return "".join(signs.spark[0 if not most else -(-value * top // most)] for value in values)
 
 
+def window_of(purse: Purse, period: Period) -> BudgetWindow:
+    """Return one of the budgets."""
+    return next(window for window in purse.windows if window.period is period)
+
+
+def day(purse: Purse) -> BudgetWindow:
+    """Return today's budget."""
+    return window_of(purse, Period.DAY)
+
+
+def left(window: BudgetWindow) -> int | None:
+    """Return what may still be spent; None: there is no limit."""
+    if window.limit_micros is None:
+        return None
+    return max(0, window.limit_micros - window.settled_micros - window.reserved_micros)
+
+
+def at_stake(price: RunPrice, purse: Purse | None) -> list[tuple[str, str]]:
+    """Return what is to be known before a yes: the price, and what it leaves of the day's budget."""
+    return [("price", priced(price)), *([("left today", after)] if (after := _left_after(price, purse)) else [])]
+
+
+def _left_after(price: RunPrice, purse: Purse | None) -> str:
+    rest = left(day(purse)) if purse is not None else None
+    if purse is not None and purse.stopped_until is not None:
+        return "nothing: all spending is stopped, so it waits"
+    if (
+        purse is None
+        or rest is None
+        or any(made.kind is OverrideKind.LIFT and made.job_id is None for made in purse.overrides)
+    ):
+        return ""
+    if price.unpriced:
+        return f"{words.cents(rest)}; what has no price waits for a budget that is lifted"
+    if price.micros > rest:
+        return f"{words.cents(rest)}: not enough, so it waits"
+    return f"{words.cents(rest)} -> {words.cents(rest - price.micros)}"
+
+
 def backlog_words(backlog: Backlog) -> str:
     """Return what waits and what it would cost: `4 calls, $0.25 + 1 unpriced`, `1 call, price unknown`."""
     calls = words.many(backlog.calls, "call")
@@ -97,18 +137,18 @@ class MoneyBand(Band):
         self.say(Content.assemble(first, "\n", second))
 
     def _today(self, purse: Purse, width: int) -> list[Part]:
-        day = next(window for window in purse.windows if window.period is Period.DAY)
-        parts: list[Part] = [(" today ", "$text-muted"), (words.cents(day.settled_micros), "bold")]
+        today = day(purse)
+        parts: list[Part] = [(" today ", "$text-muted"), (words.cents(today.settled_micros), "bold")]
         if purse.stopped_until is not None:
             return [*parts, (f"  spending is stopped until {self._until(purse.stopped_until)}", "bold $text-error")]
-        share, roomy = used(day), width >= ROOMY
-        if day.reserved_micros and (roomy or (share < WARN and width >= NARROW)):
-            parts.append((f" + {words.cents(day.reserved_micros)} reserved", "$text-muted"))
-        if day.limit_micros is None:
+        share, roomy = used(today), width >= ROOMY
+        if today.reserved_micros and (roomy or (share < WARN and width >= NARROW)):
+            parts.append((f" + {words.cents(today.reserved_micros)} reserved", "$text-muted"))
+        if today.limit_micros is None:
             return [*parts, (" of no limit", "$text-muted"), *self._others(purse)]
-        parts += [(f" of {words.cents(day.limit_micros)} ", ""), *bar(day, _bar_width(width), self._symbols)]
+        parts += [(f" of {words.cents(today.limit_micros)} ", ""), *bar(today, _bar_width(width), self._symbols)]
         parts += [(f" {share} % {verdict(share)}".rstrip(), level(share))]
-        return [*parts, *(self._exceptions(day) if roomy else ()), *self._others(purse)]
+        return [*parts, *(self._exceptions(today) if roomy else ()), *self._others(purse)]
 
     def _until(self, at: datetime) -> str:
         return words.until(at, self._facts.clock.now(), self._facts.budgets.zone)
@@ -135,7 +175,7 @@ class MoneyBand(Band):
         return [(f"{purse.jobs_today} of {words.many(purse.jobs_cap, 'call')} today ", style)]
 
     def _other(self, purse: Purse) -> list[Part]:
-        month = next(window for window in purse.windows if window.period is Period.MONTH)
+        month = window_of(purse, Period.MONTH)
         dot = f" {self._symbols.dot} "
         parts: list[Part] = [(" month ", "$text-muted"), (words.cents(month.settled_micros), "")]
         if month.limit_micros is not None:

@@ -224,13 +224,14 @@ async def test_r_retries_at_once_what_is_free_and_asks_what_is_not(opened: Opene
 async def test_what_costs_asks_once(
     opened: Opened, desk: Desk, settle: Settle, key: str, job_id: JobId, wish: tuple[Any, ...]
 ) -> None:
-    """Enter agrees, because there is one thing to say yes to."""
+    """Only y agrees: Enter opens things too, and a key that is held down must not pay."""
     async with opened() as pilot:
         await at(pilot, job_id, key)
         await settle(pilot)
+        await pilot.press("enter", "enter")
         assert isinstance(pilot.app.screen, Ask)
         assert desk.heard == []
-        await pilot.press("enter")
+        await pilot.press("y")
         await settle(pilot)
         assert desk.heard == [wish]
 
@@ -555,6 +556,27 @@ async def test_only_a_call_that_costs_something_can_be_let_through(
         await at(pilot, job_id, "B")
         await settle(pilot)
         assert ("let this call through" in text_of(pilot.app)) is offered
+
+
+async def test_a_question_says_what_a_price_leaves_of_the_day(
+    opened: Opened, desk: Desk, settle: Settle, text_of: Any
+) -> None:
+    """And why it would wait, where it would."""
+    async with opened() as pilot:
+        for settled, said in ((1_200_000, "$3.54 -> $3.53"), (4_739_000, "$0.0010: not enough, so it waits")):
+            desk.settled[Period.DAY] = settled
+            await pilot.press("ctrl+l")
+            await settle(pilot)
+            await at(pilot, FAILED, "r")
+            await settle(pilot)
+            assert f"left today  {said}" in text_of(pilot.app)
+            await pilot.press("n")
+        await desk.stop_spending(pilot.app.facts.budgets, until=None, origin="", reason="", now=desk.clock.now())
+        await pilot.press("ctrl+l")
+        await settle(pilot)
+        await at(pilot, FAILED, "r")
+        await settle(pilot)
+        assert "left today  nothing: all spending is stopped, so it waits" in text_of(pilot.app)
 
 
 async def test_escape_leaves_the_budget_as_it_is(opened: Opened, desk: Desk, settle: Settle) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from focusflow.domain.jobs import JobId, Step
-from focusflow.ports import Desk
-from focusflow.tui.deeds import costs, priced
+from focusflow.ports import Desk, RunPrice
+from focusflow.tui.deeds import costs
 from focusflow.tui.facts import Facts
 from focusflow.tui.words import STEP_WORDS
 
-Ask = Callable[[str, str], Awaitable[bool]]
+Ask = Callable[[str, RunPrice], Awaitable[bool]]
 """Puts a question with its price to the person, and returns whether the answer was yes."""
 
 
@@ -35,7 +35,7 @@ class Deeds:
         """Do a step and all after it again; asks first when that is paid for."""
         price = await self._desk.price([job_id], from_step=step)
         word = STEP_WORDS[step]
-        if costs(price) and not await ask(f"Do {word} again, and all that follows?", f"about {priced(price)}"):
+        if costs(price) and not await ask(f"Do {word} again, and all that follows?", price):
             return "Nothing was done."
         done = await self._desk.process([job_id], from_step=step, now=self._facts.clock.now())
         if not done:

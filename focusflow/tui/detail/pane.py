@@ -18,7 +18,7 @@ from focusflow import events
 from focusflow.domain.jobs import Job, JobId, LogLine, Status
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import FocusFlowError
-from focusflow.ports import Desk, JobDetail, SummaryVersion
+from focusflow.ports import Desk, JobDetail, RunPrice, SummaryVersion
 from focusflow.tui.actions import Action
 from focusflow.tui.ask import Ask
 from focusflow.tui.clipboard import copy
@@ -35,6 +35,7 @@ from focusflow.tui.detail.top import Top
 from focusflow.tui.detail.transcript import TranscriptView
 from focusflow.tui.detail.views import ONLY_IN, Pane, View
 from focusflow.tui.facts import Facts
+from focusflow.tui.money import at_stake
 from focusflow.tui.plain import plain
 from focusflow.tui.words import fit, symbols
 
@@ -514,8 +515,9 @@ class Detail(Widget):
         else:
             self._do(self._deeds.do_again(self._wanted, step, self._ask))
 
-    async def _ask(self, question: str, price: str) -> bool:
-        answer = await self.app.push_screen_wait(Ask(question, [("Price", price)], [("y", "do it")]))
+    async def _ask(self, question: str, price: RunPrice) -> bool:
+        purse = await self._desk.purse(self._facts.budgets, now=self._facts.clock.now())
+        answer = await self.app.push_screen_wait(Ask(question, at_stake(price, purse)))
         return answer == "y"
 
     @work(exit_on_error=False, group="detail")

@@ -414,8 +414,9 @@ async def test_a_paid_step_is_done_again_only_after_a_yes(shown: Shown, desk: An
         await pilot.press("enter")
         await pilot.pause()
         assert "Do transcribe again, and all that follows?" in text(pilot)
-        assert "about $0.0084" in text(pilot)
-        await pilot.press("n")
+        assert "price       $0.0084" in text(pilot)
+        assert "left today  $3.54 -> $3.53" in text(pilot)
+        await pilot.press("enter", "enter", "n")
         await caught_up(pilot)
         assert desk.heard == []
         await pilot.press("enter")
