@@ -126,14 +126,20 @@ class Commands:
         self._paid("Try again", self._app.deeds.retry, actions.BY_ID["retry"].fits)
 
     def retry_all(self) -> None:
-        async def flow() -> None:
-            count = self._app.context().failed
-            question = f"Try {many(count, 'failed call')} again?"
-            effects = [("price", "what is paid for stays; each call's own price counts against the budget")]
-            if await self._app.push_screen_wait(Ask(question, effects)):
-                self._app.tell(await self._app.deeds.retry(None))
+        app, failed = self._app, self._app.context().failed
 
-        self._app.run_flow(flow)
+        async def flow() -> None:
+            count, price = await app.deeds.price_of_failed()
+            effects = at_stake(price, app.live.purse)
+            if count < failed:
+                effects.append(("and", f"the price of {many(failed - count, 'more call')}"))
+            if await app.push_screen_wait(Ask(f"Try {many(failed, 'failed call')} again?", effects)):
+                app.tell(await app.deeds.retry(None))
+            else:
+                app.tell("Nothing was changed.")
+
+        app.say("Try again: looking at the price…")
+        app.run_flow(flow)
 
     def process(self) -> None:
         self._process("process", "Do")

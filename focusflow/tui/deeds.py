@@ -24,6 +24,10 @@ REASON = "skipped by hand"
 
 OLDER_READ = 500
 """So many skipped calls are looked at to find those that were there before the first start."""
+FAILED_READ = 500
+"""So many failed calls are read at once, so that the screen goes on beside it."""
+FAILED_PRICED = 10_000
+"""Of more failed calls than that, the price is only known to be higher."""
 _OLDER = "only new calls are processed"
 
 
@@ -112,6 +116,17 @@ class Deeds:
     async def unskip(self, job_ids: Sequence[JobId], of: int = 0) -> str:
         done = await self._desk.unskip(job_ids, now=self._clock.now())
         return _told(done, max(of, len(job_ids)), "back in the queue", "was skipped")
+
+    async def price_of_failed(self) -> tuple[int, RunPrice]:
+        """Return what trying every failed call again would cost, and how many of them that is the price of."""
+        job_ids: list[JobId] = []
+        more = True
+        while more and len(job_ids) < FAILED_PRICED:
+            beyond = job_ids[-1] if job_ids else None
+            rows = await self._desk.page(JobFilter(statuses=(Status.FAILED,)), limit=FAILED_READ, beyond=beyond)
+            job_ids += [row.job.id for row in rows]
+            more = len(rows) == FAILED_READ
+        return len(job_ids), await self._desk.price(job_ids, from_step=None)
 
     async def price(self, job_ids: Sequence[JobId], from_step: Step | None) -> RunPrice:
         return await self._desk.price(job_ids, from_step=from_step)

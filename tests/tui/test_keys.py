@@ -558,6 +558,19 @@ async def test_only_a_call_that_costs_something_can_be_let_through(
         assert ("let this call through" in text_of(pilot.app)) is offered
 
 
+async def test_R_says_what_all_that_failed_would_cost(
+    opened: Opened, desk: Desk, settle: Settle, text_of: Any, call: Callable[..., Job]
+) -> None:
+    """Also where there are more than are read at once."""
+    desk.add(*(call(1_000 + n, status=Status.FAILED, estimate_micros=1_000) for n in range(598)))
+    async with opened() as pilot:
+        await pilot.press("R")
+        await pilot.pause(0.5)
+        assert "Try 600 failed calls again?" in text_of(pilot.app)
+        assert "price       $0.6148" in text_of(pilot.app)
+        assert "left today  $3.54 -> $2.93" in text_of(pilot.app)
+
+
 async def test_a_question_says_what_a_price_leaves_of_the_day(
     opened: Opened, desk: Desk, settle: Settle, text_of: Any
 ) -> None:
