@@ -12,6 +12,7 @@ from msgspec import Struct
 from focusflow.domain.budgets import Period
 from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.domain.transcript import timed_text
+from focusflow.errors import BadRequest
 from focusflow.ports import Desk, JobDetail, JobFilter, Override, RunPrice
 from focusflow.tui import words
 from focusflow.tui.actions import price_words
@@ -200,12 +201,16 @@ class Deeds:
         return "\n\n".join(told)
 
     async def save(self, job_ids: Sequence[JobId]) -> str:
-        """Write each call into a Markdown file of its own."""
+        """Write each call into a Markdown file of its own. Raises `BadRequest` where none can be written."""
         saved = []
         for job_id in job_ids:
             detail = await self._desk.detail(job_id, events=0)
             if detail is not None:
-                saved.append(await self._write(detail))
+                try:
+                    saved.append(await self._write(detail))
+                except OSError as exc:
+                    folder = plain(str(self._facts.folder))
+                    raise BadRequest(f"Not saved: nothing can be written into {folder} ({exc.strerror}).") from exc
         if not saved:
             return "There is nothing to save."
         return f"Saved {saved[0]}." if len(saved) == 1 else f"Saved {len(saved)} calls in {self._facts.folder}."

@@ -339,6 +339,15 @@ async def test_w_writes_the_call_into_a_file(opened: Opened, facts: Facts, settl
         assert "[00:07] Speaker B: Great." in text
 
 
+async def test_a_folder_that_cannot_be_written_is_named(opened: Opened, facts: Facts, settle: Settle) -> None:
+    """It is no mistake of the program's."""
+    facts.folder.joinpath("file").touch()
+    async with opened(size=(200, 50), facts=replace(facts, folder=facts.folder / "file")) as pilot:
+        await at(pilot, COMPLETED, "w")
+        await settle(pilot)
+        assert f"Not saved: nothing can be written into {facts.folder / 'file'} (" in status(pilot)
+
+
 async def test_y_copies_and_says_which_way(opened: Opened, settle: Settle) -> None:
     """Through whatever there is; the sentence is the clipboard's own."""
     async with opened() as pilot:
