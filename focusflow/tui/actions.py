@@ -83,6 +83,8 @@ class Action(Struct, frozen=True, kw_only=True):
     when: Condition = _always
     fits: tuple[Status, ...] = ()
     """It is done to calls in these states, and to no other that is marked beside them; empty: to any."""
+    unless: str = ""
+    """Why it means nothing now, where it does; for the status line and the palette."""
     verb: str | None = None
     """The command that does the same: `focusflow retry`."""
     asks: bool = False
@@ -99,6 +101,8 @@ class Action(Struct, frozen=True, kw_only=True):
 
 
 SKIPPABLE = (Status.DISCOVERED, Status.FAILED)
+_DONE = "This call is completed, or being worked on."
+_OPEN = "This call is not completed."
 
 ACTIONS: tuple[Action, ...] = (
     Action(id="down", keys="j,down", word="down", help="Next call", group=Group.MOVE, writes=False),
@@ -111,8 +115,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="next_failed", keys="e", word="next failure", help="Next call that failed", group=Group.MOVE,
            writes=False),
     Action(id="open", keys="enter,l,right", word="open", help="Open the call: log, transcript, summary, steps, details",
-           group=Group.LOOK, when=lambda c: c.job is not None and not c.detail, verb="jobs show", writes=False,
-           footer=90),
+           group=Group.LOOK, when=lambda c: c.job is not None and not c.detail, unless="There is no call here, or it is open already.",
+           verb="jobs show", writes=False, footer=90),
     Action(id="close", keys="escape,h,left", word="back", help="Back; or drop the marks, the search, the filter",
            group=Group.LOOK, writes=False),
     Action(id="search", keys="slash", word="search", help="Search contact, number, transcript and summary",
@@ -123,26 +127,26 @@ ACTIONS: tuple[Action, ...] = (
            writes=False, footer=35),
     Action(id="reverse", keys="S", word="reverse", help="Turn the order round", group=Group.LOOK, writes=False),
     Action(id="mark", keys="space", word="mark", help="Mark the call; keys for a call then mean all that are marked",
-           group=Group.LOOK, when=lambda c: c.job is not None, writes=False, footer=30),
+           group=Group.LOOK, when=_a_call, writes=False, footer=30),
     Action(id="mark_range", keys="v", word="mark to here", help="Mark every call from the last mark to this one",
-           group=Group.LOOK, when=lambda c: c.job is not None, writes=False),
+           group=Group.LOOK, when=_a_call, writes=False),
     Action(id="retry", keys="r", word="retry", help="Try a failed call again; says what it costs, if anything",
-           group=Group.CALL, fits=(Status.FAILED,), verb="retry", footer=95),
+           group=Group.CALL, fits=(Status.FAILED,), unless="This call has not failed.", verb="retry", footer=95),
     Action(id="retry_all", keys="R", word="retry all", help="Try every failed call again", group=Group.CALL,
-           when=lambda c: c.failed > 0, verb="retry --all", asks=True, footer=25),
+           when=lambda c: c.failed > 0, unless="No call has failed.", verb="retry --all", asks=True, footer=25),
     Action(id="process", keys="n", word="do now", help="Do this call now, whatever the rules say", group=Group.CALL,
-           fits=(*SKIPPABLE, Status.SKIPPED), verb="process", footer=80),
+           fits=(*SKIPPABLE, Status.SKIPPED), unless=_DONE, verb="process", footer=80),
     Action(id="cancel", keys="c", word="cancel", help="Stop work on this call; what is paid for stays",
-           group=Group.CALL, fits=WORKING, verb="cancel", footer=85),
+           group=Group.CALL, fits=WORKING, unless="Nobody works on this call now.", verb="cancel", footer=85),
     Action(id="skip", keys="x", word="skip", help="Do not do this call; again: do it after all", group=Group.CALL,
-           fits=(*SKIPPABLE, Status.SKIPPED), verb="skip", footer=70),
+           fits=(*SKIPPABLE, Status.SKIPPED), unless=_DONE, verb="skip", footer=70),
     Action(id="resummarise", keys="m", word="summarise again", help="Write the summary anew (cheap)",
-           group=Group.CALL, fits=(Status.COMPLETED,), verb="resummarize", asks=True, footer=45),
+           group=Group.CALL, fits=(Status.COMPLETED,), unless=_OPEN, verb="resummarize", asks=True, footer=45),
     Action(id="resync", keys="N", word="sync again", help="Bring the call to Notion again (free)", group=Group.CALL,
-           fits=(Status.COMPLETED,), verb="process --from sync", footer=50),
+           fits=(Status.COMPLETED,), unless=_OPEN, verb="process --from sync", footer=50),
     Action(id="retranscribe", keys="T", word="transcribe again", help="Transcribe the recording anew (dear)",
-           group=Group.CALL, fits=(Status.COMPLETED, Status.FAILED), verb="retranscribe",
-           asks=True),
+           group=Group.CALL, fits=(Status.COMPLETED, Status.FAILED),
+           unless="This call is neither completed nor failed.", verb="retranscribe", asks=True),
     Action(id="copy", keys="y", word="copy", help="Copy the call's main facts and its link", group=Group.CALL,
            when=_a_call, writes=False, footer=20),
     Action(id="save", keys="w", word="save", help="Save the call, its transcript and its summary to a file",
@@ -151,10 +155,10 @@ ACTIONS: tuple[Action, ...] = (
            help="Pause: nothing new is started; again: what runs goes back to the queue; at rest: go on",
            group=Group.WORK, verb="pause", footer=75),
     Action(id="resume", keys="P", word="resume", help="Go on after a pause", group=Group.WORK,
-           when=lambda c: c.control.paused, verb="resume", footer=78),
+           when=lambda c: c.control.paused, unless="Nothing is paused.", verb="resume", footer=78),
     Action(id="take_over", keys="A", word="work here",
            help="Do the work here, where the FocusFlow that was looked at has ended", group=Group.WORK,
-           when=lambda c: c.orphaned, footer=93),
+           when=lambda c: c.orphaned, unless="There is no work here to take over.", footer=93),
     Action(id="discover", keys="d", word="look for calls", help="Look for new recordings now", group=Group.WORK,
            verb="discover", footer=28),
     Action(id="more", keys="plus,equals_sign", word="more at once", help="One more call at the same time",
@@ -162,12 +166,13 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="fewer", keys="minus", word="fewer at once", help="One call fewer at the same time", group=Group.WORK,
            verb="capacity"),
     Action(id="backlog", keys="b", word="older calls", help="Do the calls that were there before the first start",
-           group=Group.WORK, when=lambda c: c.older > 0, verb="plan start", asks=True, footer=88),
+           group=Group.WORK, when=lambda c: c.older > 0, unless="No older calls wait for a word.", verb="plan start", asks=True, footer=88),
     Action(id="budget", keys="B,dollar_sign", word="budget",
            help="Budget: raise today's, let this call through, lift it until midnight, stop all spending, undo",
            group=Group.MONEY, verb="budget", asks=True, footer=55),
     Action(id="log_level", keys="L", word="log level", help="How much is written to the log file",
-           group=Group.SCREEN, when=lambda c: not c.monitor, writes=False),
+           group=Group.SCREEN, when=lambda c: not c.monitor, unless="The log file is written where the work is done.",
+           writes=False),
     Action(id="theme", keys="t", word="theme", help="Next theme", group=Group.SCREEN, writes=False),
     Action(id="mouse", keys="M", word="mouse", help="Mouse on or off; off leaves selecting to the terminal",
            group=Group.SCREEN, writes=False),
@@ -197,6 +202,15 @@ def applies(action: Action, context: Context) -> bool:
     """Say whether an action means something now."""
     fits = not action.fits or context.meant(*action.fits) > 0
     return fits and not (action.writes and context.read_only) and action.when(context)
+
+
+def why_not(action: Action, context: Context) -> str:
+    """Return why an action means nothing now, in one short sentence."""
+    if action.fits and context.marked:
+        return f"None of the marked calls is one to {action.word}."
+    if (action.fits or action.when is _a_call) and not context.meant():
+        return "There is no call here."
+    return action.unless
 
 
 def takes_back(context: Context) -> bool:

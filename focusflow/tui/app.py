@@ -25,7 +25,7 @@ from focusflow.errors import DiskFull, FocusFlowError, StoreBusy, StoreReadOnly
 from focusflow.events import Bus, Event, LoopTicked, ServiceChanged, ServiceState, Subscription
 from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
 from focusflow.tui import actions, words
-from focusflow.tui.actions import Action, Context, Keymap
+from focusflow.tui.actions import Context, Keymap
 from focusflow.tui.beside import go_on_beside
 from focusflow.tui.calls import CallsTable
 from focusflow.tui.commands import Commands
@@ -423,7 +423,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if action.writes or not action.always:
             context = self.context()
             if not actions.applies(action, context):
-                self.say(self.live.read_only if action.writes and self.live.read_only else _why_not(action))
+                self.say(
+                    self.live.read_only if action.writes and self.live.read_only else actions.why_not(action, context)
+                )
                 return
         getattr(self._commands, name)()
 
@@ -613,7 +615,3 @@ def _failed_before(live: Live, tick: LoopTicked) -> bool:
     """Say whether a loop's last turn failed for the same reason: it is told once."""
     before = live.loops.get(tick.loop)
     return before is not None and before.error == tick.error
-
-
-def _why_not(action: Action) -> str:
-    return f"{action.help.split(';')[0]}: nothing here to do that with."

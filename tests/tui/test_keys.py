@@ -14,7 +14,7 @@ from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.errors import StoreBusy
 from focusflow.events import Bus, JobsAdded
 from focusflow.ports import JobFilter, Order
-from focusflow.tui.actions import ACTIONS
+from focusflow.tui.actions import ACTIONS, Context, applies, why_not
 from focusflow.tui.app import FocusFlowApp, Hosted
 from focusflow.tui.ask import Ask
 from focusflow.tui.budget import BudgetScreen
@@ -312,18 +312,38 @@ async def test_the_footer_counts_the_marked_calls_that_a_key_fits(opened: Opened
         for offer in ("r retry 1 ", "n do now 2 ", "x skip 1 ", "N sync again 2 ", "m summarise again 2 "):
             assert offer in footer
         assert "cancel" not in footer
+        await pilot.press("c")
+        assert "None of the marked calls is one to cancel." in status(pilot)
 
 
-@pytest.mark.parametrize(("key", "job_id"), [("c", COMPLETED), ("r", COMPLETED), ("m", FAILED), ("x", TRANSCRIBING)])
+@pytest.mark.parametrize(
+    ("key", "job_id", "why"),
+    [
+        ("c", COMPLETED, "Nobody works on this call now."),
+        ("r", COMPLETED, "This call has not failed."),
+        ("m", FAILED, "This call is not completed."),
+        ("x", TRANSCRIBING, "This call is completed, or being worked on."),
+        ("P", COMPLETED, "Nothing is paused."),
+        ("b", COMPLETED, "No older calls wait for a word."),
+    ],
+)
 async def test_a_key_that_means_nothing_here_says_so(
-    opened: Opened, desk: Desk, settle: Settle, key: str, job_id: JobId
+    opened: Opened, desk: Desk, settle: Settle, key: str, job_id: JobId, why: str
 ) -> None:
-    """Never silence."""
+    """Never silence, and why it does not."""
     async with opened() as pilot:
         await at(pilot, job_id, key)
         await settle(pilot)
         assert desk.heard == []
-        assert "nothing here" in status(pilot)
+        assert status(pilot).startswith(f" {why}")
+
+
+def test_every_action_that_can_mean_nothing_says_why() -> None:
+    """With a call, marks or an empty list, whatever the state."""
+    contexts = [Context(), Context(marked_as={Status.COMPLETED: 1, Status.FAILED: 1}), Context(monitor=True)]
+    refused = [(action, context) for context in contexts for action in ACTIONS if not applies(action, context)]
+    assert {why_not(action, context)[-1:] for action, context in refused} == {"."}
+    assert [action.id for action in ACTIONS if action.fits and not action.unless] == []
 
 
 async def test_w_writes_the_call_into_a_file(opened: Opened, facts: Facts, settle: Settle) -> None:
@@ -765,7 +785,7 @@ async def test_what_a_monitor_becomes_is_shown(opened: Opened, facts: Facts, eng
         pilot.app.on_take_over = lambda: asked.append("work")
         await pilot.press("A")
         await settle(pilot)
-        assert (asked, "nothing here" in status(pilot)) == ([], True)
+        assert (asked, "no work here" in status(pilot)) == ([], True)
         pilot.app.post_message(Hosted(Role(said="server9 has ended, so nobody works.")))
         await settle(pilot)
         assert "nobody works" in str(pilot.app._header.said)
