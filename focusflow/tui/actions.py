@@ -36,6 +36,11 @@ class Context(Struct, frozen=True, kw_only=True):
     """How many of the marked calls are in each state."""
     control: ControlState = field(default_factory=ControlState)
     in_flight: int = 0
+    """How many calls are worked on, by whomever."""
+    here: int = 0
+    """How many of them are worked on here, and can be handed back."""
+    draining: bool = False
+    """Nothing new is started: the screen closes when what runs is finished."""
     failed: int = 0
     older: int = 0
     """Calls that were there before the first start and wait for a word."""
@@ -63,6 +68,14 @@ Condition = Callable[[Context], bool]
 
 def _always(_: Context) -> bool:
     return True
+
+
+def _starts_calls(context: Context) -> bool:
+    return not context.draining
+
+
+def _pauses(context: Context) -> bool:
+    return not context.draining and not (context.control.paused and context.in_flight and not context.here)
 
 
 def _a_call(context: Context) -> bool:
@@ -135,7 +148,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="retry_all", keys="R", word="retry all", help="Try every failed call again", group=Group.CALL,
            when=lambda c: c.failed > 0, unless="No call has failed.", verb="retry --all", asks=True, footer=25),
     Action(id="process", keys="n", word="do now", help="Do this call now, whatever the rules say", group=Group.CALL,
-           fits=(*SKIPPABLE, Status.SKIPPED), unless=_DONE, verb="process", footer=80),
+           when=_starts_calls, fits=(*SKIPPABLE, Status.SKIPPED), unless=_DONE, verb="process", footer=80),
     Action(id="cancel", keys="c", word="cancel", help="Stop work on this call; what is paid for stays",
            group=Group.CALL, fits=WORKING, unless="Nobody works on this call now.", verb="cancel", footer=85),
     Action(id="skip", keys="x", word="skip", help="Do not do this call; again: do it after all", group=Group.CALL,
@@ -153,7 +166,7 @@ ACTIONS: tuple[Action, ...] = (
            group=Group.CALL, when=_a_call, verb="jobs export", writes=False, footer=10),
     Action(id="pause", keys="p", word="pause",
            help="Pause: nothing new is started; again: what runs goes back to the queue; at rest: go on",
-           group=Group.WORK, verb="pause", footer=75),
+           group=Group.WORK, when=_pauses, unless="What runs is finished where it was begun.", verb="pause", footer=75),
     Action(id="resume", keys="P", word="resume", help="Go on after a pause", group=Group.WORK,
            when=lambda c: c.control.paused, unless="Nothing is paused.", verb="resume", footer=78),
     Action(id="take_over", keys="A", word="work here",
@@ -206,8 +219,10 @@ def applies(action: Action, context: Context) -> bool:
 
 def why_not(action: Action, context: Context) -> str:
     """Return why an action means nothing now, in one short sentence."""
-    if action.fits and context.marked:
+    if action.fits and context.marked and not context.meant(*action.fits):
         return f"None of the marked calls is one to {action.word}."
+    if context.draining and action.when in (_starts_calls, _pauses):
+        return "Nothing new is started: this closes when what runs is finished."
     if (action.fits or action.when is _a_call) and not context.meant():
         return "There is no call here."
     return action.unless
@@ -221,7 +236,9 @@ def takes_back(context: Context) -> bool:
 def word_for(action: Action, context: Context) -> str:
     """Return the footer's word, which follows what the key would do."""
     if action.id == "pause" and context.control.paused:
-        return "hand back" if context.in_flight else "go on"
+        return "hand back" if context.here else "go on"
+    if action.id == "quit" and context.draining:
+        return "hand back, quit"
     word, fits = action.word, action.fits
     if action.id == "skip":
         word, fits = ("do after all", (Status.SKIPPED,)) if takes_back(context) else (word, SKIPPABLE)

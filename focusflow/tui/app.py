@@ -352,6 +352,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             marked_as=self._marked_as(),
             control=self.live.control,
             in_flight=working(stats),
+            here=self.engine.in_flight if self.engine else 0,
+            draining=self.engine is not None and self.engine.draining,
             failed=number(FAILED, stats) or 0,
             older=len(self.older.job_ids) if self.older else 0,
             detail=self._detail_has_focus(),
@@ -588,6 +590,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             return
         engine.stop_claiming()
         self._header.redraw()
+        self._show_keys()
         self.say(f"What runs is finished, then this closes. {self.facts.key('quit')} hands it back now.")
 
         self.set_interval(DRAIN_LOOK_SECONDS, self._leave_when_drained)

@@ -207,14 +207,10 @@ class Commands:
         context = self._app.context()
         if not context.control.paused:
             self._app.run_deed(lambda: self._app.deeds.pause(context.in_flight), "Pausing…")
-        elif context.in_flight and self._app.engine is not None and self._app.engine.in_flight:
+        elif context.here and self._app.engine is not None:
             self._app.engine.hand_back()
             go_on = self._app.facts.key("resume")
             self._app.say(f"Handed back: what ran is in the queue again, what is paid for stays. {go_on} goes on.")
-        elif context.in_flight:
-            self._app.say(
-                f"{many(context.in_flight, 'call')} are finished elsewhere. {self._app.facts.key('resume')} goes on."
-            )
         else:
             self.resume()
 
@@ -339,7 +335,11 @@ class Commands:
         if engine is None or not engine.in_flight:
             app.exit(Leaving.QUIT)
             return
-        running = many(engine.in_flight, "call")
+        if engine.draining:
+            engine.hand_back()
+            app.exit(Leaving.QUIT)
+            return
+        running = f"{many(engine.in_flight, 'call')} {'is' if engine.in_flight == 1 else 'are'}"
         answers = [
             ("w", "wait until they are finished, then quit"),
             ("h", "hand them back to the queue and quit now; what is paid for stays"),
@@ -356,7 +356,7 @@ class Commands:
             elif answer == "g":
                 app.exit(Leaving.HEADLESS)
 
-        app.push_screen(Ask(f"{running} are being worked on. Quit?", (), answers), leave)
+        app.push_screen(Ask(f"{running} being worked on. Quit?", (), answers), leave)
 
 
 def _named(jobs: Sequence[Job], of: int) -> str:

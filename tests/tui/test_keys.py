@@ -685,6 +685,15 @@ async def test_quitting_at_rest_quits(opened: Opened, engine: Any, key: str) -> 
     assert pilot.app.return_value is Leaving.QUIT
 
 
+async def test_one_call_in_flight_is_one_call(opened: Opened, engine: Any, settle: Settle, text_of: Any) -> None:
+    """Not "1 call are"."""
+    engine.in_flight = 1
+    async with opened() as pilot:
+        await pilot.press("q")
+        await settle(pilot)
+        assert "1 call is being worked on. Quit?" in text_of(pilot.app)
+
+
 @pytest.mark.parametrize(
     ("key", "left", "heard"),
     [("h", Leaving.QUIT, ["stop_claiming", "hand_back"]), ("g", Leaving.HEADLESS, [])],
@@ -716,6 +725,45 @@ async def test_quitting_can_wait_for_the_work(
         engine.in_flight = 0
         await pilot.pause(0.7)
     assert pilot.app.return_value is Leaving.QUIT
+
+
+async def test_quitting_again_hands_back_what_was_waited_for(
+    opened: Opened, engine: Any, settle: Settle, text_of: Any
+) -> None:
+    """As the screen says; meanwhile the footer offers to start nothing."""
+    async with opened(size=(120, 40)) as pilot:
+        await at(pilot, WAITING)
+        await settle(pilot)
+        assert "n do now" in text_of(pilot.app).splitlines()[-1]
+        await pilot.press("q")
+        await settle(pilot)
+        await pilot.press("w")
+        await settle(pilot)
+        footer = text_of(pilot.app).splitlines()[-1]
+        assert "q hand back, quit" in footer
+        assert "do now" not in footer
+        assert "pause" not in footer
+        await pilot.press("n")
+        assert "Nothing new is started" in status(pilot)
+        await pilot.press("q")
+        await pilot.pause()
+    assert pilot.app.return_value is Leaving.QUIT
+    assert engine.heard == ["stop_claiming", "hand_back"]
+
+
+async def test_a_monitor_does_not_offer_to_hand_back_what_others_work_on(
+    opened: Opened, desk: Desk, facts: Facts, settle: Settle, text_of: Any
+) -> None:
+    """Paused, it offers to go on."""
+    desk.state = replace(desk.state, paused=True)
+    async with opened(size=(120, 40), facts=replace(facts, monitor=True, worker="server9"), engine=None) as pilot:
+        footer = text_of(pilot.app).splitlines()[-1]
+        assert "P resume" in footer
+        assert "hand back" not in footer
+        await pilot.press("p")
+        await settle(pilot)
+        assert desk.heard == []
+        assert "What runs is finished where it was begun." in status(pilot)
 
 
 async def test_staying_is_an_answer_too(opened: Opened, settle: Settle) -> None:
