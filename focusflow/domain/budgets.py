@@ -281,6 +281,12 @@ NO_ROOM = (
 )
 
 
+def fact_of(reason: str) -> str:
+    """Return a refusal's reason without its advice, for who has keys instead of commands and is told the time apart."""
+    fact, _, advice = reason.partition(": ")
+    return fact if "`focusflow budget" in advice else reason.partition(" It is tried again on ")[0]
+
+
 def in_force(limits: Limits, overrides: Sequence[Override], spent: Mapping[Period, Spent]) -> InForce:
     """Return the *limits* with the *overrides*, all of which are in force and in the order in which they were made."""
     stops = [override.until for override in overrides if override.kind is OverrideKind.STOP]

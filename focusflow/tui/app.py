@@ -23,7 +23,7 @@ from textual.worker import Worker, WorkerState
 from focusflow.domain.jobs import JobId, Status
 from focusflow.errors import DiskFull, FocusFlowError, StoreBusy, StoreReadOnly
 from focusflow.events import Bus, Event, LoopTicked, ServiceChanged, ServiceState, Subscription
-from focusflow.ports import Desk, JobFilter, Order, Purse, Stats
+from focusflow.ports import Desk, JobFilter, JobRow, Order, Purse, Stats
 from focusflow.tui import actions, words
 from focusflow.tui.actions import Context, Keymap
 from focusflow.tui.beside import go_on_beside
@@ -246,7 +246,10 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if troubled and not message.trouble:
             self.table.read_again()
         if message.stats is not None:
+            rests = self._at_rest()
             self.live.stats, self.live.purse = message.stats, message.purse
+            if self._at_rest() != rests:
+                self._show_sentence(self.table.row)
         self._show_head()
         if other and known and message.stats is not None:
             self.table.read_again()
@@ -262,11 +265,21 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def on_calls_table_selected(self, message: CallsTable.Selected) -> None:
         row = message.row
-        said = words.sentence(row, self.facts.clock.now(), self.facts.budgets.zone, self.facts.key) if row else ""
-        if not self._search_box.display:  # else it tells how many are found
-            self._sentence.tell(said)
+        self._show_sentence(row)
         self._show_keys()
         self._show_detail_soon()
+
+    def _show_sentence(self, row: JobRow | None) -> None:
+        facts, now = self.facts, self.facts.clock.now()
+        said = words.sentence(row, now, facts.budgets.zone, facts.key, at_rest=self._at_rest()) if row else ""
+        if not self._search_box.display:  # else it tells how many are found
+            self._sentence.tell(said)
+
+    def _at_rest(self) -> str:
+        """Say why no call is begun now, where that is so."""
+        if self.engine is not None and self.engine.draining:
+            return "This closes; it waits for the next start."
+        return f"Paused: {self.facts.key('resume')} goes on." if self.live.control.paused else ""
 
     def on_calls_table_listed(self, message: CallsTable.Listed) -> None:
         self._show_listed()
@@ -591,6 +604,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         engine.stop_claiming()
         self._header.redraw()
         self._show_keys()
+        self._show_sentence(self.table.row)
         self.say(f"What runs is finished, then this closes. {self.facts.key('quit')} hands it back now.")
 
         self.set_interval(DRAIN_LOOK_SECONDS, self._leave_when_drained)

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
+from focusflow.domain.budgets import FOR_EVER, fact_of
 from focusflow.domain.jobs import WORKING, Direction, Job, Status, Step
 from focusflow.domain.money import format_usd
+from focusflow.errors import HoldKind
 from focusflow.ports import Delivery, JobRow
 from focusflow.tui.plain import plain
 
@@ -216,21 +218,38 @@ KeyOf = Callable[[str], str]
 """Tells the key for an action of the registry."""
 
 
-def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
-    """Return one line that says what happened to a call and what comes next."""
+def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf, *, at_rest: str = "") -> str:
+    """Return one line that says what happened to a call and what comes next.
+
+    *at_rest* says why nothing is begun now, where that is so.
+    """
     job = row.job
     if job.status is Status.FAILED:
         return _failure(job, now, zone, key)
     if held(job):
-        back = f" It comes back {_when(job.next_attempt_at, now, zone)}." if job.next_attempt_at else ""
-        return f"Waiting: {_closed(plain(job.hold_reason or job.hold_kind or ''))}{back}"
+        return _waiting(job, now, zone, key)
     if job.status is Status.SKIPPED:
-        return f"Skipped: {_closed(plain(job.skip_reason or 'no reason was kept'))} Press {key('skip')} to do it after all."
+        reason = _closed(plain(job.skip_reason or "no reason was kept"))
+        said = f"S{reason[1:]}" if reason.startswith("skipped ") else f"Skipped: {reason}"
+        return f"{said} Press {key('skip')} to do it after all."
     if job.status is Status.DISCOVERED:
-        return _found(job, now, zone)
+        return _found(job, now, zone, at_rest)
     if job.status in WORKING:
         return f"{STATUS_WORDS[job.status].capitalize()} on {plain(job.claimed_by or 'a worker')}."
     return _completed(row, now, zone, key)
+
+
+def _waiting(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
+    """Return what a call waits for; its key, where a person can do something, comes before what may be cut."""
+    reason = plain(job.hold_reason or job.hold_kind or "")
+    said = ""
+    if job.hold_kind == HoldKind.BUDGET:
+        said, reason = f"Waiting; {key('budget')} changes the budget or lets it through.", fact_of(reason)
+    elif not reason.startswith("Waiting"):
+        said = "Waiting:"
+    by_itself = job.next_attempt_at is not None and job.next_attempt_at < FOR_EVER
+    back = f"It comes back {_when(job.next_attempt_at, now, zone)}." if by_itself else ""
+    return " ".join(filter(None, (said, _closed(reason), back)))
 
 
 def _failure(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
@@ -241,12 +260,25 @@ def _failure(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
     return f"{where}{what} Press {key('retry')} to try again."
 
 
-def _found(job: Job, now: datetime, zone: ZoneInfo) -> str:
+def _found(job: Job, now: datetime, zone: ZoneInfo, at_rest: str) -> str:
     if job.next_attempt_at is not None and job.next_attempt_at > now:
         return f"Tried again {_when(job.next_attempt_at, now, zone)}."
     if job.duration_seconds is None:
         return "Found; its length is not known yet, so it waits for the recorder's details."
-    return "Found; it is next when a place is free."
+    return _begun(job, at_rest or "when a place is free.")
+
+
+def _begun(job: Job, when: str) -> str:
+    """Return what is next for a call that rests, and *when*: `Paused: P goes on.`"""
+    if job.summarization_completed_at is not None:
+        said = "Summarised; the page is next"
+    elif job.transcription_completed_at is not None:
+        said = "Transcribed; the summary is next"
+    elif job.uploaded_at is not None:
+        said = "Sent in; the transcript is next"
+    else:
+        said = "Found; it is next"
+    return f"{said}{' ' if when[0].islower() else '. '}{when}"
 
 
 def _completed(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
@@ -260,7 +292,7 @@ def _completed(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
 
 
 def _when(at: datetime | None, now: datetime, zone: ZoneInfo) -> str:
-    if at is None or at <= now:
+    if at is None or at - now < timedelta(seconds=6):
         return "at the next turn"
     if at - now < timedelta(hours=2):
         return f"in {minutes(at, now)}"

@@ -398,6 +398,28 @@ async def test_p_pauses_then_hands_back_then_goes_on(opened: Opened, desk: Desk,
         assert desk.heard[-1] == ("resume",)
 
 
+async def test_while_paused_a_call_that_waits_for_its_turn_says_so(
+    opened: Opened, settle: Settle, text_of: Any
+) -> None:
+    """And no more when it goes on."""
+    async with opened() as pilot:
+        await at(pilot, JobId("call000004"), "p")
+        await pilot.pause(0.7)
+        assert "Found; it is next. Paused: P goes on." in text_of(pilot.app)
+        await pilot.press("P")
+        await pilot.pause(0.7)
+        assert "Found; it is next when a place is free." in text_of(pilot.app)
+
+
+async def test_e_says_where_failures_are_or_that_there_are_none(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """It does not lead to an empty list."""
+    for job_id in (FAILED, PAID_FAILED):
+        desk.change(job_id, status=Status.SKIPPED)
+    async with opened() as pilot:
+        await pilot.press("e")
+        assert status(pilot).startswith(" No call has failed.")
+
+
 async def test_P_goes_on(opened: Opened, desk: Desk, settle: Settle) -> None:
     """Also while calls still finish."""
     async with opened() as pilot:

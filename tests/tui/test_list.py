@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -10,9 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
+from focusflow.domain.budgets import FOR_EVER
 from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.events import Bus, JobProgress, JobsAdded
-from focusflow.ports import JobFilter
+from focusflow.ports import JobFilter, JobRow
 from focusflow.tui import actions, words
 from focusflow.tui.columns import COLUMNS, GAP, placed
 from focusflow.tui.counts import CELLS, layout
@@ -22,6 +25,9 @@ from focusflow.tui.window import MOST, PAGE, View, Window
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]
 Settle = Callable[[Any], Awaitable[None]]
+
+NOW = datetime(2026, 11, 23, 3, 5, tzinfo=UTC)
+ZONE = ZoneInfo("Australia/Melbourne")
 
 
 @pytest.fixture
@@ -172,6 +178,54 @@ def test_a_sparkline_is_as_high_as_its_day() -> None:
     """The lowest sign is a day without spending."""
     assert sparkline([0, 1, 4, 8], words.UNICODE) == "▁▂▅█"
     assert sparkline([0, 0], words.ASCII) == "__"
+
+
+# ---------------------------------------------------------------------------------------------------------- sentences
+
+_KEY = "Waiting; B changes the budget or lets it through."
+_STOPPED = "All spending is stopped until 2026-11-24 00:00: `focusflow budget resume` ends that."
+_DEAR = (
+    "This call would cost about $0.25, more than the whole budget of a day ($0.20): raise the budget, or let this call"
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"hold_kind": "sidecar", "hold_reason": "Waiting for its sidecar, which tells how long the call was."},
+         "Waiting for its sidecar, which tells how long the call was."),
+        ({"hold_kind": "credit", "hold_reason": "OpenAI is out of credit", "next_attempt_at": timedelta(seconds=3)},
+         "Waiting: OpenAI is out of credit. It comes back at the next turn."),
+        ({"hold_kind": "budget", "hold_reason": f"{_DEAR} pass with `focusflow budget lift call000001`.",
+          "next_attempt_at": FOR_EVER},
+         f"{_KEY} This call would cost about $0.25, more than the whole budget of a day ($0.20)."),
+        ({"hold_kind": "budget", "hold_reason": _STOPPED, "next_attempt_at": timedelta(minutes=90)},
+         f"{_KEY} All spending is stopped until 2026-11-24 00:00. It comes back in 1 h 30."),
+        ({"status": Status.SKIPPED, "skip_reason": "skipped by hand"},
+         "Skipped by hand. Press x to do it after all."),
+        ({"status": Status.SKIPPED, "skip_reason": "shorter than 20 s"},
+         "Skipped: shorter than 20 s. Press x to do it after all."),
+        ({}, "Found; it is next when a place is free."),
+        ({"uploaded_at": NOW}, "Sent in; the transcript is next when a place is free."),
+        ({"transcription_completed_at": NOW}, "Transcribed; the summary is next when a place is free."),
+        ({"summarization_completed_at": NOW}, "Summarised; the page is next when a place is free."),
+    ],
+)  # fmt: skip
+def test_a_call_that_rests_says_why_and_what_is_next(
+    call: Callable[..., Job], facts: dict[str, Any], said: str
+) -> None:
+    """Each reason once, and the key before what a narrow screen cuts."""
+    back = facts.get("next_attempt_at")
+    facts = {**facts, "next_attempt_at": NOW + back if isinstance(back, timedelta) else back}
+    row = JobRow(job=call(1, **facts), deliveries=())
+    assert words.sentence(row, NOW, ZONE, {"budget": "B", "skip": "x"}.__getitem__) == said
+
+
+def test_a_call_that_is_next_says_that_nothing_is_begun(call: Callable[..., Job]) -> None:
+    """Where it is paused."""
+    row = JobRow(job=call(1, transcription_completed_at=NOW), deliveries=())
+    said = words.sentence(row, NOW, ZONE, str, at_rest="Paused: P goes on.")
+    assert said == "Transcribed; the summary is next. Paused: P goes on."
 
 
 # ------------------------------------------------------------------------------------------------------------- keymap
