@@ -72,7 +72,9 @@ class Commands:
 
     def next_failed(self) -> None:
         if not self._app.table.to_next(Status.FAILED):
-            self._app.say("No call near here has failed; 3 shows all that did.")
+            any_failed = self._app.context().failed > 0
+            none = "No call near here has failed; 3 shows all that did." if any_failed else "No call has failed."
+            self._app.say(none)
 
     # -------------------------------------------------------------------------------------------------------- looking
 

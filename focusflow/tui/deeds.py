@@ -60,7 +60,7 @@ class Deeds:
         if not working:
             return f"Paused. Nothing new is started; {key('pause')} goes on."
         calls = words.many(working, "call")
-        return f"Paused. {calls} finish first; {key('pause')} again hands them back, {key('resume')} goes on."
+        return f"Paused. {calls} {'finishes' if working == 1 else 'finish'} first; {key('pause')} again hands them back, {key('resume')} goes on."
 
     async def resume(self) -> str:
         await self._desk.resume(now=self._clock.now())
