@@ -202,6 +202,8 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
+ALWAYS: Mapping[str, tuple[str, ...]] = {"quit": ("ctrl+c",)}
+"""Keys that keep their meaning, whatever is wished for: who presses Ctrl-C wants to get out."""
 FILTER_KEYS = "0123456789"
 FILTER_WORDS = "Only the calls of one number above the list; 0 all of them"
 
@@ -271,7 +273,9 @@ def keymap(wishes: Mapping[str, str], *scopes: Sequence[Action]) -> Keymap:
     """
     scopes = scopes or (ACTIONS,)
     names = {action.id for scope in scopes for action in scope}
-    problems = [f"keys.{name}: there is no such action; ? shows what there is." for name in wishes if name not in names]
+    problems = [
+        f"screen.keys.{name}: there is no such action; ? shows what there is." for name in wishes if name not in names
+    ]
     keys: dict[str, tuple[str, ...]] = {}
     for scope in scopes:
         mine, more = _scope(wishes, scope)
@@ -285,17 +289,25 @@ def keymap(wishes: Mapping[str, str], *scopes: Sequence[Action]) -> Keymap:
 def _scope(wishes: Mapping[str, str], scope: Sequence[Action]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     table = {action.id: _split(action.keys) for action in scope}
     wanted = {name: _split(keys) for name, keys in wishes.items() if name in table}
-    problems = [f"keys.{name}: no key is named." for name, keys in wanted.items() if not keys]
+    kept = {key: name for name, keys in ALWAYS.items() if name in table for key in keys}
+    problems = [f"screen.keys.{name}: no key is named." for name, keys in wanted.items() if not keys]
     taken = {key: name for name, keys in table.items() if name not in wanted for key in keys}
     if scope is ACTIONS:
         taken |= dict.fromkeys(FILTER_KEYS, "filter")
+    taken |= kept
     for name, keys in wanted.items():
         clashes = [key for key in keys if taken.get(key, name) != name]
-        problems += [f"keys.{name}: {shown(key)} already means {taken[key]}; it was left so." for key in clashes]
+        problems += [f"screen.keys.{name}: {shown(key)} already means {taken[key]}; it was left so." for key in clashes]
         free = tuple(key for key in keys if key not in clashes)
-        table[name] = free or tuple(key for key in table[name] if taken.get(key, name) == name)
+        table[name] = _with(ALWAYS.get(name, ()), free) or tuple(
+            key for key in table[name] if taken.get(key, name) == name
+        )
         taken |= dict.fromkeys(table[name], name)
     return table, problems
+
+
+def _with(kept: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
+    return keys and tuple(dict.fromkeys((*keys, *kept)))
 
 
 @lru_cache(4)

@@ -168,7 +168,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         go_on_beside(self, self._follow, group="feed")
         self._look_for_older()
         if self.keys.problems:
-            self.say(self.keys.problems[0], bad=True)
+            first, *others = self.keys.problems
+            more = f"{words.many(len(others) + 1, 'key')} not as wished ({self.facts.key('help')} tells all): "
+            self.say(f"{more if others else ''}{first}", bad=True)
         elif self.facts.theme not in (None, self.theme):
             self.say(
                 f"There is no theme {self.facts.theme}: {self.facts.key('theme')} shows those there are.", bad=True

@@ -698,6 +698,18 @@ async def test_theme_log_level_mouse_and_redraw_answer(opened: Opened, engine: A
         assert "Read again" in status(pilot)
 
 
+@pytest.mark.parametrize("mine", ["Q", "ctrl+c"])
+async def test_control_c_quits_whatever_other_key_is_wished_for(
+    opened: Opened, engine: Any, facts: Facts, mine: str
+) -> None:
+    """Who presses it wants to get out."""
+    engine.in_flight = 0
+    async with opened(facts=replace(facts, keys={"quit": mine})) as pilot:
+        assert pilot.app.keys.problems == ()
+        await pilot.press("ctrl+c")
+    assert pilot.app.return_value is Leaving.QUIT
+
+
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
 async def test_quitting_at_rest_quits(opened: Opened, engine: Any, key: str) -> None:
     """No question where nothing can be lost."""
@@ -811,6 +823,7 @@ async def test_the_users_own_keys_work_and_a_clash_is_named(
     async with app.run_test() as pilot:
         await settle(pilot)
         assert len(app.keys.problems) == 2
+        assert status(pilot).startswith(" 2 keys not as wished (? tells all): screen.keys.")
         await pilot.press("p")
         await settle(pilot)
         assert desk.heard == []

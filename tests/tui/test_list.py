@@ -240,11 +240,12 @@ def test_no_built_in_key_means_two_things() -> None:
 @pytest.mark.parametrize(
     ("wishes", "problem"),
     [
-        ({"pause": "q"}, "keys.pause: q already means quit"),
-        ({"pause": "3"}, "keys.pause: 3 already means filter"),
-        ({"pawse": "f5"}, "keys.pawse: there is no such action"),
-        ({"pause": " "}, "keys.pause: no key is named"),
+        ({"pause": "q"}, "screen.keys.pause: q already means quit"),
+        ({"pause": "3"}, "screen.keys.pause: 3 already means filter"),
+        ({"pawse": "f5"}, "screen.keys.pawse: there is no such action"),
+        ({"pause": " "}, "screen.keys.pause: no key is named"),
         ({"pause": "f5", "quit": "f5"}, "F5 already means pause"),
+        ({"quit": "Q", "pause": "ctrl+c"}, "screen.keys.pause: Ctrl-C already means quit"),
     ],
 )
 def test_a_wish_that_cannot_be_followed_is_named(wishes: dict[str, str], problem: str) -> None:
@@ -258,7 +259,7 @@ def test_two_actions_can_change_their_keys() -> None:
     """Both wishes are followed, because neither key is in use after."""
     keymap = actions.keymap({"pause": "q", "quit": "p"})
     assert keymap.problems == ()
-    assert keymap.moved == {"pause": "q", "quit": "p"}
+    assert keymap.moved == {"pause": "q", "quit": "p,ctrl+c"}
 
 
 def test_nothing_that_writes_is_offered_when_only_reading_is_possible() -> None:
