@@ -106,6 +106,13 @@ def test_every_key_is_in_the_table() -> None:
     assert said == [(shown_as, action.help) for shown_as, action in zip(keys, ACTIONS, strict=True)]
 
 
+def test_the_commands_that_do_what_keys_do_exist() -> None:
+    """The palette finds an action by the command's name too."""
+    groups = {command.partition(" ")[0] for command in commands()}
+    verbs = {action.verb.partition(" --")[0] for action in ACTIONS if action.verb}
+    assert verbs - commands() - groups == set()
+
+
 def test_every_exit_code_is_documented_in_the_readme_and_in_the_help() -> None:
     """The same sentence in both places."""
     sentence = re.search(r"Exit codes:(.*?)\.\n", section("Commands"), re.DOTALL)

@@ -176,8 +176,7 @@ ACTIONS: tuple[Action, ...] = (
            verb="discover", footer=28),
     Action(id="more", keys="plus,equals_sign", word="more at once", help="One more call at the same time",
            group=Group.WORK),
-    Action(id="fewer", keys="minus", word="fewer at once", help="One call fewer at the same time", group=Group.WORK,
-           verb="capacity"),
+    Action(id="fewer", keys="minus", word="fewer at once", help="One call fewer at the same time", group=Group.WORK),
     Action(id="backlog", keys="b", word="older calls", help="Do the calls that were there before the first start",
            group=Group.WORK, when=lambda c: c.older > 0, unless="No older calls wait for a word.", verb="plan start", asks=True, footer=88),
     Action(id="budget", keys="B,dollar_sign", word="budget",
@@ -228,6 +227,14 @@ def why_not(action: Action, context: Context) -> str:
     if (action.fits or action.when is _a_call) and not context.meant():
         return "There is no call here."
     return action.unless
+
+
+_BY_USE = (Group.CALL, Group.WORK, Group.MONEY, Group.LOOK, Group.SCREEN, Group.MOVE)
+
+
+def by_use(actions: Iterable[Action] = ACTIONS) -> list[Action]:
+    """Return the actions as somebody looks for them by name: what changes something first, moving about last."""
+    return sorted(actions, key=lambda action: _BY_USE.index(action.group))
 
 
 def takes_back(context: Context) -> bool:

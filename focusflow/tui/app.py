@@ -25,7 +25,7 @@ from focusflow.errors import DiskFull, FocusFlowError, StoreBusy, StoreReadOnly
 from focusflow.events import Bus, Event, LoopTicked, ServiceChanged, ServiceState, Subscription
 from focusflow.ports import Desk, JobFilter, JobRow, Order, Purse, Stats
 from focusflow.tui import actions, words
-from focusflow.tui.actions import Context, Keymap
+from focusflow.tui.actions import Action, Context, Keymap
 from focusflow.tui.beside import go_on_beside
 from focusflow.tui.calls import CallsTable
 from focusflow.tui.commands import Commands
@@ -438,13 +438,23 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         """Do the action of that name, or say why it means nothing now."""
         action = actions.BY_ID[name]
         if action.writes or not action.always:
-            context = self.context()
-            if not actions.applies(action, context):
-                self.say(
-                    self.live.read_only if action.writes and self.live.read_only else actions.why_not(action, context)
-                )
+            refused = self.why_not(action)
+            if refused is not None:
+                self.say(refused)
                 return
         getattr(self._commands, name)()
+
+    def why_not(self, action: Action) -> str | None:
+        """Return why an action means nothing now; None: it does mean something."""
+        context = self.context()
+        if actions.applies(action, context):
+            return None
+        return self.live.read_only if action.writes and self.live.read_only else actions.why_not(action, context)
+
+    async def do_in_panes(self, name: str) -> None:
+        """Do what a key of the panes does, which the panes do or the lines in them."""
+        lines = self._main.focused
+        await self.run_action(name, self.detail if hasattr(self.detail, f"action_{name}") else lines)
 
     def action_filter(self, key: str) -> None:
         """Show the calls of one cell."""

@@ -313,14 +313,21 @@ class Commands:
         self._app.say("Read again.")
 
     def palette(self) -> None:
-        context = self._app.context()
-        offered = [action for action in actions.in_force(context) if action.id not in ("palette", "down", "up")]
+        app = self._app
+        panes = app.detail.in_force() if app.context().detail else []
+        mine = [action for action in panes if action.id not in ("pane_down", "pane_up")]
+        listed = [action for action in actions.by_use() if action.id not in ("palette", "down", "up")]
+        refused = {action.id: why for action in listed if (why := app.why_not(action)) is not None}
 
         def run(chosen: str | None) -> None:
-            if chosen is not None:
-                self._app.do(chosen)
+            if chosen is None:
+                return
+            if chosen in actions.BY_ID:
+                app.do(chosen)
+            else:
+                app.call_later(app.do_in_panes, chosen)
 
-        self._app.push_screen(Palette(offered, self._app.keys), run)
+        app.push_screen(Palette([*mine, *listed], app.keys, refused), run)
 
     def help(self) -> None:
         app, facts = self._app, self._app.facts

@@ -1,6 +1,6 @@
 """How is an action found by its name rather than by its key?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -24,10 +24,12 @@ def found(actions: Sequence[Action], typed: str) -> list[Action]:
 class Palette(ModalScreen[str | None]):
     """A line to type in, and the actions that fit."""
 
-    def __init__(self, actions: Sequence[Action], keymap: Keymap) -> None:
+    def __init__(self, actions: Sequence[Action], keymap: Keymap, refused: Mapping[str, str]) -> None:
+        """Offer these actions; those *refused* now, by their ids, come after the others and say why."""
         super().__init__()
-        self._actions, self._keymap = actions, keymap
-        self._found = list(actions)
+        self._actions = sorted(actions, key=lambda action: action.id in refused)
+        self._keymap, self._refused = keymap, refused
+        self._found = self._actions
         self._chosen = 0
 
     def compose(self) -> ComposeResult:
@@ -43,7 +45,8 @@ class Palette(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self._found, self._chosen = found(self._actions, event.value), 0
+        fitting = found(self._actions, event.value)
+        self._found, self._chosen = sorted(fitting, key=lambda action: action.id in self._refused), 0
         self._redraw()
 
     @on(Input.Submitted)
@@ -72,4 +75,7 @@ class Palette(ModalScreen[str | None]):
     def _line(self, action: Action, *, chosen: bool) -> Content:
         keys = self._keymap.of(action)
         key = shown(keys[0]) if keys else ""
-        return Content.assemble((f" {key:<7}", "$text-accent"), (f"{action.help} ", "reverse" if chosen else ""))
+        refused = self._refused.get(action.id)
+        said = action.help if refused is None else f"{action.word}: {refused}"
+        style = "reverse" if chosen else "" if refused is None else "dim"
+        return Content.assemble((f" {key:<7}", "$text-accent"), (f"{said} ", style))

@@ -20,6 +20,7 @@ from focusflow.tui.ask import Ask
 from focusflow.tui.budget import BudgetScreen
 from focusflow.tui.commands import Commands
 from focusflow.tui.detail.pane import Detail
+from focusflow.tui.detail.views import Pane
 from focusflow.tui.facts import Facts, Leaving, Role
 from focusflow.tui.foot import SearchBox, StatusLine
 from focusflow.tui.help import Help
@@ -682,6 +683,35 @@ async def test_the_palette_finds_an_action_by_its_words(opened: Opened, desk: De
         await pilot.press("ctrl+p", "escape")
         await settle(pilot)
         assert not isinstance(pilot.app.screen, Palette)
+
+
+async def test_the_palette_shows_what_does_not_apply_and_why(opened: Opened, settle: Settle, text_of: Any) -> None:
+    """After what does: who looks for a way to retry learns that there is one."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "colon")
+        await settle(pilot)
+        offered = text_of(pilot.app)
+        assert offered.index("N      Bring the call to Notion again") < offered.index("p      Pause")
+        await pilot.press(*"try")
+        await settle(pilot)
+        found = text_of(pilot.app)
+        assert found.index("Try every failed call again") < found.index("retry: This call has not failed.")
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert status(pilot).startswith(" This call has not failed.")
+
+
+async def test_the_palette_does_what_the_keys_of_an_open_pane_do(opened: Opened, desk: Desk, settle: Settle) -> None:
+    """Those of the panes and those of the lines in them."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "enter", "colon")
+        await settle(pilot)
+        await pilot.press(*"everything known", "enter")
+        await settle(pilot)
+        assert pilot.app.detail.pane is Pane.DETAILS
+        await pilot.press("colon", *"to the end", "enter")
+        await settle(pilot)
+        assert pilot.app.detail._lines.sheet.chosen > 0
 
 
 async def test_theme_log_level_mouse_and_redraw_answer(opened: Opened, engine: Any, settle: Settle) -> None:
