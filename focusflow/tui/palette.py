@@ -35,7 +35,9 @@ class Palette(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="palette", classes="box"):
             yield Input(placeholder="What shall be done? Up and Down choose, Enter does it", compact=True)
-            yield Static(id="palette-list", markup=False)
+            listed = Static(id="palette-list", markup=False)
+            listed.styles.text_wrap, listed.styles.text_overflow = "nowrap", "ellipsis"
+            yield listed
 
     def on_mount(self) -> None:
         typed = self.query_one(Input)
