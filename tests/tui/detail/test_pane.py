@@ -86,7 +86,8 @@ async def test_a_waiting_call_says_what_for(shown: Shown, desk: Any, a_call: ACa
     job_id = a_call(Status.DISCOVERED)
     desk.change(job_id, hold_kind="budget", hold_reason="Today's budget of $5.00 is used up.")
     async with shown(job_id) as pilot:
-        assert "Waiting: Today's budget of $5.00 is used up." in text(pilot)
+        assert "Waiting; B changes the budget or lets it through." in text(pilot)
+        assert "Today's budget of $5.00 is used up." in " ".join(text(pilot).split())
 
 
 @pytest.mark.parametrize(
