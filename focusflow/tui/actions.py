@@ -296,12 +296,11 @@ def keymap(wishes: Mapping[str, str], *scopes: Sequence[Action]) -> Keymap:
 def _scope(wishes: Mapping[str, str], scope: Sequence[Action]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     table = {action.id: _split(action.keys) for action in scope}
     wanted = {name: _split(keys) for name, keys in wishes.items() if name in table}
-    kept = {key: name for name, keys in ALWAYS.items() if name in table for key in keys}
     problems = [f"screen.keys.{name}: no key is named." for name, keys in wanted.items() if not keys]
     taken = {key: name for name, keys in table.items() if name not in wanted for key in keys}
     if scope is ACTIONS:
         taken |= dict.fromkeys(FILTER_KEYS, "filter")
-    taken |= kept
+    taken |= {key: name for name, keys in ALWAYS.items() for key in keys}
     for name, keys in wanted.items():
         clashes = [key for key in keys if taken.get(key, name) != name]
         problems += [f"screen.keys.{name}: {shown(key)} already means {taken[key]}; it was left so." for key in clashes]

@@ -19,6 +19,7 @@ from focusflow.ports import JobFilter, JobRow
 from focusflow.tui import actions, words
 from focusflow.tui.columns import COLUMNS, GAP, placed
 from focusflow.tui.counts import CELLS, layout
+from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.live import Live, digest
 from focusflow.tui.money import sparkline
 from focusflow.tui.window import MOST, PAGE, View, Window
@@ -253,6 +254,12 @@ def test_a_wish_that_cannot_be_followed_is_named(wishes: dict[str, str], problem
     keymap = actions.keymap(wishes)
     assert problem in keymap.problems[0]
     assert all(keymap.keys.values())
+
+
+def test_no_key_of_the_panes_takes_control_c_away() -> None:
+    """They have the keyboard when they are open."""
+    (problem,) = actions.keymap({"pane_copy": "ctrl+c"}, actions.ACTIONS, DETAIL_ACTIONS).problems
+    assert problem.startswith("screen.keys.pane_copy: Ctrl-C already means quit")
 
 
 def test_two_actions_can_change_their_keys() -> None:
