@@ -207,6 +207,14 @@ FILTER_KEYS = "0123456789"
 FILTER_WORDS = "Only the calls of one number above the list; 0 all of them"
 
 
+_OF_THE_LIST = frozenset(("search", "filter", "sort", "reverse", "mark", "mark_range"))
+
+
+def of_the_list(action: Action) -> bool:
+    """Say whether an action is for those who see the list: it moves in it, or shows it otherwise."""
+    return action.group is Group.MOVE or action.id in _OF_THE_LIST
+
+
 def in_force(context: Context, actions: Iterable[Action] = ACTIONS) -> list[Action]:
     """Return the actions that apply now."""
     return [action for action in actions if applies(action, context)]
@@ -215,7 +223,8 @@ def in_force(context: Context, actions: Iterable[Action] = ACTIONS) -> list[Acti
 def applies(action: Action, context: Context) -> bool:
     """Say whether an action means something now."""
     fits = not action.fits or context.meant(*action.fits) > 0
-    return fits and not (action.writes and context.read_only) and action.when(context)
+    elsewhere = context.detail and of_the_list(action)
+    return fits and not elsewhere and not (action.writes and context.read_only) and action.when(context)
 
 
 def why_not(action: Action, context: Context) -> str:
@@ -318,11 +327,13 @@ def _with(kept: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(4)
 def _first_keys(wishes: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
-    return {name: shown(keys[0]) for name, keys in keymap(dict(wishes)).keys.items()}
+    from focusflow.tui.detail.keys import DETAIL_ACTIONS  # which are made of what is here
+
+    return {name: shown(keys[0]) for name, keys in keymap(dict(wishes), ACTIONS, DETAIL_ACTIONS).keys.items()}
 
 
 def key_of(name: str, wishes: Mapping[str, str]) -> str:
-    """Return the key for an action as people write it, for a sentence that names it."""
+    """Return the key for an action, of the list or of the panes, as people write it, for a sentence that names it."""
     return _first_keys(tuple(wishes.items()))[name]
 
 

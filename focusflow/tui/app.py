@@ -29,7 +29,7 @@ from focusflow.tui.actions import Action, Context, Keymap
 from focusflow.tui.beside import go_on_beside
 from focusflow.tui.calls import CallsTable
 from focusflow.tui.commands import Commands
-from focusflow.tui.counts import CELLS, FAILED, Counts, cell_of, layout, number, working
+from focusflow.tui.counts import CELLS, FAILED, Cell, Counts, cell_of, layout, number, working
 from focusflow.tui.deeds import Deeds, Older, priced
 from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.detail.pane import Detail
@@ -316,7 +316,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         here = actions.in_force(context)
         if context.detail:
             mine = [action for action in self.detail.in_force() if action.footer]
-            taken = {key for action in self.detail.in_force() for key in self.keys.of(action)}
+            taken = {key for action in DETAIL_ACTIONS for key in self.keys.of(action)}
             here = mine + [action for action in here if not taken & set(self.keys.of(action)[:1])]
             back = [action for action in actions.ACTIONS if action.id == "close"]
             here += [replace(action, footer=94) for action in back]
@@ -351,7 +351,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         role = message.role
         self.engine = self._header.engine = role.engine
         self.live.worker, self.live.read_only = role.worker, role.read_only
-        self.detail.read_only = role.read_only is not None
+        self.detail.read_only = role.read_only
         if role.said:
             self.say(role.said, bad=role.read_only is not None)
         self.read_everything()
@@ -437,6 +437,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def do(self, name: str) -> None:
         """Do the action of that name, or say why it means nothing now."""
         action = actions.BY_ID[name]
+        if actions.of_the_list(action) and self._detail_has_focus():
+            self._say_list_is_left()
+            return
         if action.writes or not action.always:
             refused = self.why_not(action)
             if refused is not None:
@@ -457,12 +460,20 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         await self.run_action(name, self.detail if hasattr(self.detail, f"action_{name}") else lines)
 
     def action_filter(self, key: str) -> None:
-        """Show the calls of one cell."""
-        cell = next(cell for cell in CELLS if cell.key == key)
+        """Show the calls of one cell, to whom sees the list."""
+        if self._detail_has_focus():
+            self._say_list_is_left()
+        else:
+            self.show_cell(next(cell for cell in CELLS if cell.key == key))
+
+    def show_cell(self, cell: Cell) -> None:
         self.list_calls(replace(cell.filter, search=self.table.view.filter.search))
 
     def on_counts_chosen(self, message: Counts.Chosen) -> None:
-        self.action_filter(message.cell.key)
+        self.show_cell(message.cell)
+
+    def _say_list_is_left(self) -> None:
+        self.say(f"{self.facts.key('close')} leads back to the list: that key is for it.")
 
     def list_calls(self, filter: JobFilter) -> None:
         """Show other calls."""

@@ -103,7 +103,7 @@ class Commands:
         here = CELLS.index(cell_of(self._app.table.view.filter))
         for cell in [*CELLS[here + 1 :], CELLS[0]]:
             if cell is CELLS[0] or number(cell, self._app.live.stats):
-                self._app.action_filter(cell.key)
+                self._app.show_cell(cell)
                 return
 
     def sort(self) -> None:

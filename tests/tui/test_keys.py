@@ -189,6 +189,48 @@ async def test_on_a_wide_screen_the_call_beside_follows_the_cursor(opened: Opene
         assert pilot.app.table.has_focus
 
 
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["over the list", "beside the list"])
+@pytest.mark.parametrize("pane", "1245")
+async def test_no_key_of_a_pane_touches_the_list(
+    opened: Opened, settle: Settle, size: tuple[int, int], pane: str
+) -> None:
+    """Sorting, filtering, marking and moving the cursor are for those who see the list; the open call stays open."""
+    async with opened(size=size) as pilot:
+        await at(pilot, COMPLETED, "enter")
+        await pilot.press(pane)
+        await settle(pilot)
+        before = (pilot.app.table.view, cursor(pilot))
+        away = {"2": "fvS069", "1": "sevS069"}.get(pane, "sfevS069")
+        for key in away:
+            await pilot.press(key)
+            await settle(pilot)
+            assert (pilot.app.table.view, cursor(pilot)) == before, key
+            assert pilot.app.table.marked == set(), key
+            assert status(pilot).strip(), key
+        assert pilot.app.detail.job_id == COMPLETED
+        assert "Esc leads back to the list" in status(pilot)
+
+
+async def test_the_footer_in_a_pane_offers_no_key_of_the_list(opened: Opened, facts: Facts, settle: Settle) -> None:
+    """Nor where the pane's own keys mean nothing, because nothing can be written."""
+    async with opened(size=(200, 50), facts=replace(facts, read_only=True)) as pilot:
+        await at(pilot, COMPLETED, "enter", "2")
+        await settle(pilot)
+        assert {"sort", "filter", "mark", "speakers", "swap"}.isdisjoint(str(pilot.app._keys_line.said).split())
+        await pilot.press("e")
+        await settle(pilot)
+        assert "can only be read" in status(pilot)
+        assert cursor(pilot) == COMPLETED
+
+
+async def test_the_search_of_a_pane_does_not_move_the_list(opened: Opened, settle: Settle) -> None:
+    """Up, Down and the pages are no letters, and the line one types in has no use for them."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "enter", "slash", "down", "pagedown", "up")
+        await settle(pilot)
+        assert (cursor(pilot), pilot.app.detail.job_id) == (COMPLETED, COMPLETED)
+
+
 # -------------------------------------------------------------------------------------------------------------- calls
 
 

@@ -62,7 +62,14 @@ MOVES = (
 def bindings(*, moves: bool) -> list[BindingType]:
     """Return the built-in keys for Textual; `App.set_keymap` moves them by id."""
     return [
-        Binding(action.keys, action.id, action.word, show=False, id=action.id, tooltip=action.help)
+        Binding(
+            action.keys,
+            action.id if moves else f"pane('{action.id}')",
+            action.word,
+            show=False,
+            id=action.id,
+            tooltip=action.help,
+        )
         for action in DETAIL_ACTIONS
         if (action.id in MOVES) is moves
     ]

@@ -35,8 +35,12 @@ class Lines(Widget, can_focus=True):
     class Moved(Message):
         """Another part is in sight, or its place in the whole is better known."""
 
-    class NothingSearched(Message):
-        """The next match was asked for, but no search was begun."""
+    class Refused(Message):
+        """A key was pressed that means nothing in this text."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
 
     def __init__(self, sheet: Sheet, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -90,15 +94,6 @@ class Lines(Widget, can_focus=True):
         self.look()
         self.post_message(self.Moved())
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        match action:
-            case "pane_match_back":
-                return bool(self.sheet.needle)
-            case "pane_follow":
-                return self.sheet.growing
-            case _:
-                return True
-
     def _move(self, by: int) -> None:
         if self.sheet.choosing:
             self.sheet.choose(by)
@@ -131,7 +126,9 @@ class Lines(Widget, can_focus=True):
         self._moved()
 
     def action_pane_follow(self) -> None:
-        if self.sheet.follows:
+        if not self.sheet.growing:
+            self.post_message(self.Refused("pane_follow"))
+        elif self.sheet.follows:
             self.sheet.follows = False
         else:
             self.sheet.to_end()
@@ -142,13 +139,15 @@ class Lines(Widget, can_focus=True):
         self._moved()
 
     def action_pane_match(self) -> None:
-        if not self.sheet.needle:
-            self.post_message(self.NothingSearched())
-        self.sheet.next_match(1)
-        self._moved()
+        self._to_match("pane_match", 1)
 
     def action_pane_match_back(self) -> None:
-        self.sheet.next_match(-1)
+        self._to_match("pane_match_back", -1)
+
+    def _to_match(self, action: str, way: int) -> None:
+        if not self.sheet.needle:
+            self.post_message(self.Refused(action))
+        self.sheet.next_match(way)
         self._moved()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

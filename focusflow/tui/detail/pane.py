@@ -34,7 +34,7 @@ from focusflow.tui.detail.summary import SummaryView
 from focusflow.tui.detail.top import Top
 from focusflow.tui.detail.transcript import TranscriptView
 from focusflow.tui.detail.views import ONLY_IN, Pane, View
-from focusflow.tui.facts import Facts
+from focusflow.tui.facts import READ_ONLY, Facts
 from focusflow.tui.money import at_stake
 from focusflow.tui.plain import plain
 from focusflow.tui.words import fit, symbols
@@ -73,8 +73,8 @@ class Detail(Widget):
         super().__init__(id=id)
         self._desk = desk
         self._facts = facts
-        self.read_only = facts.read_only
-        """Nothing can be asked for here."""
+        self.read_only = READ_ONLY if facts.read_only else None
+        """Why nothing can be asked for, in a sentence; None: everything can."""
         self._deeds = Deeds(desk, facts)
         self._symbols = symbols(facts.ascii)
         self._log = LogView(facts)
@@ -322,8 +322,8 @@ class Detail(Widget):
     def on_lines_moved(self) -> None:
         self._say()
 
-    def on_lines_nothing_searched(self) -> None:
-        self._answer("Nothing is searched for: / begins a search.")
+    def on_lines_refused(self, message: Lines.Refused) -> None:
+        self._answer(self._why_not(message.action))
 
     # ----------------------------------------------------------------------------------------------------------- panes
 
@@ -332,7 +332,30 @@ class Detail(Widget):
         return [action for action in keys.DETAIL_ACTIONS if self._means_something(action.id)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._means_something(action)
+        """Leave Esc to the list where there is no search to end; no other key of the panes may get there."""
+        return parameters != ("pane_escape",) or self._means_something("pane_escape")
+
+    def action_pane(self, id: str) -> None:
+        """Do what a key means in the pane that is shown, or say why it means nothing there."""
+        if self._means_something(id):
+            getattr(self, f"action_{id}")()
+        else:
+            self._answer(self._why_not(id))
+
+    def _why_not(self, id: str) -> str:
+        key = self._facts.key
+        match id:
+            case "pane_match":
+                return f"Nothing is searched for: {key('pane_search')} begins a search."
+            case "pane_match_back":
+                resync = f"{key('close')} {key('resync')} brings the call to Notion"
+                return f"Nothing is searched for: {key('pane_search')} begins a search; {resync}."
+            case "pane_follow":
+                return "This text does not grow: there is no end to stay with."
+            case _ if id in keys.WRITES and self.read_only:
+                return self.read_only
+        pane = ONLY_IN[id]
+        return f"{key(id)} is for the {pane}: {key(f'pane_{pane}')} shows it."
 
     def _means_something(self, id: str) -> bool:
         sheet = self._view.sheet
@@ -345,7 +368,7 @@ class Detail(Widget):
                 return bool(sheet.needle) or self._search.display
             case _ if id in keys.WRITES and self.read_only:
                 return False
-        return self._pane in ONLY_IN.get(id, tuple(Pane))
+        return self._pane is ONLY_IN.get(id, self._pane)
 
     def choose(self, pane: Pane) -> None:
         """Show that pane."""

@@ -34,14 +34,14 @@ class View(Protocol):
         ...
 
 
-ONLY_IN: dict[str, tuple[Pane, ...]] = {
-    "pane_level": (Pane.LOG,),
-    "pane_swap": (Pane.TRANSCRIPT,),
-    "pane_names": (Pane.TRANSCRIPT,),
-    "pane_older": (Pane.SUMMARY,),
-    "pane_newer": (Pane.SUMMARY,),
-    "pane_compare": (Pane.SUMMARY,),
-    "pane_use": (Pane.SUMMARY,),
-    "pane_again": (Pane.STEPS,),
+ONLY_IN: dict[str, Pane] = {
+    "pane_level": Pane.LOG,
+    "pane_swap": Pane.TRANSCRIPT,
+    "pane_names": Pane.TRANSCRIPT,
+    "pane_older": Pane.SUMMARY,
+    "pane_newer": Pane.SUMMARY,
+    "pane_compare": Pane.SUMMARY,
+    "pane_use": Pane.SUMMARY,
+    "pane_again": Pane.STEPS,
 }
-"""Actions that mean something in some panes only; elsewhere their keys are the app's."""
+"""Actions that mean something in one pane only; elsewhere their keys say so."""

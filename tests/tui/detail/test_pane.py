@@ -127,14 +127,24 @@ async def test_the_last_call_asked_for_wins(shown: Shown, desk: Any, a_call: ACa
         assert "Failed at" in text(pilot)
 
 
-async def test_keys_of_other_panes_are_left_to_the_app(shown: Shown, a_call: ACall) -> None:
-    """What means nothing in a pane is not offered there: its key may mean something outside."""
-    async with shown(a_call(Status.COMPLETED), keys="5") as pilot:
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("5s", "s is for the transcript: 2 shows it."),
+        ("5e", "e is for the transcript: 2 shows it."),
+        ("2l", "l is for the log: 1 shows it."),
+        ("1v", "v is for the summary: 3 shows it."),
+        ("1[", "[ is for the summary: 3 shows it."),
+        ("2f", "This text does not grow: there is no end to stay with."),
+    ],
+)
+async def test_a_key_of_another_pane_says_which(shown: Shown, a_call: ACall, keys: str, sentence: str) -> None:
+    """What means nothing in a pane is not offered there, and its key leads to no key of the hidden list."""
+    async with shown(a_call(Status.COMPLETED), keys=keys) as pilot:
+        assert said(pilot) == [sentence]
         offered = {action.id for action in detail(pilot).in_force()}
-        assert "pane_swap" not in offered
         assert "pane_match_back" not in offered
-        await pilot.press("2")
-        assert "pane_swap" in {action.id for action in detail(pilot).in_force()}
+        assert ("pane_swap" in offered) is (keys[0] == "2")
 
 
 async def test_what_writes_is_not_offered_where_nothing_can_be_written(shown: Shown, facts: Any, a_call: ACall) -> None:
@@ -279,10 +289,11 @@ async def test_what_is_not_there_is_said(shown: Shown, a_call: ACall) -> None:
         assert "zebra: not found here" in text(pilot)
 
 
-async def test_next_match_without_a_search_says_how_to_begin(shown: Shown, a_call: ACall) -> None:
-    """n never falls through to a key of the app that starts paid work."""
-    async with shown(a_call(Status.COMPLETED), keys="2n") as pilot:
-        assert said(pilot) == ["Nothing is searched for: / begins a search."]
+@pytest.mark.parametrize("key", "nN")
+async def test_a_match_without_a_search_says_how_to_begin(shown: Shown, a_call: ACall, key: str) -> None:
+    """Neither falls through to a key of the app that starts work."""
+    async with shown(a_call(Status.COMPLETED), keys=f"2{key}") as pilot:
+        assert said(pilot)[0].startswith("Nothing is searched for: / begins a search")
 
 
 # -------------------------------------------------------------------------------------------------------- transcript
