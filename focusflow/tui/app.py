@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -137,6 +138,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.live = Live(worker=facts.worker, read_only=READ_ONLY if facts.read_only else None)
         self.deeds = Deeds(desk, facts, engine)
         self.symbols = words.symbols(facts.ascii)
+        self._ascii: list[LineFilter] = _ascii_filter() if facts.ascii else []
         self.keys: Keymap = actions.keymap(facts.keys, actions.ACTIONS, DETAIL_ACTIONS)
         self.older: Older | None = None
         self.table = CallsTable(desk, facts, self.live, id="calls")
@@ -161,6 +163,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             id="too-small",
             markup=False,
         )
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._ascii]
 
     def on_mount(self) -> None:
         self.set_keymap(self.keys.moved)
@@ -649,6 +654,12 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.say(
             "Mouse on: click a call or a number above the list." if on else "Mouse off: the terminal selects text."
         )
+
+
+def _ascii_filter() -> list[LineFilter]:
+    from focusflow.tui.ascii import AsciiOnly
+
+    return [AsciiOnly()]
 
 
 def _failed_before(live: Live, tick: LoopTicked) -> bool:

@@ -166,3 +166,43 @@ async def test_nothing_is_wider_than_the_window(opened: Opened, text_of: Text, s
 def test_the_front_page_in_colour(desk: Any, bus: Bus, facts: Facts, engine: Any, snap_compare: Any) -> None:
     """The same as a picture, with its colours."""
     assert snap_compare(FocusFlowApp(desk, bus, facts, engine), terminal_size=(120, 40))
+
+
+ASCII_STATES = {
+    "list": ["space", "s", "slash", *"zi…"],
+    "nothing found": ["slash", *"zebra", "enter"],
+    "only some": ["9", "x"],
+    "panes of a failure": ["enter", "1", "w", "4", "5"],
+    "panes": ["j", "j", "j", "enter", "1", "w", "2", "3", "4", "5"],
+    "dialogs": ["question_mark", "escape", "B", "escape", "colon", "escape", "r", "escape", "q"],
+    "speakers": ["j", "j", "j", "enter", "2", "e"],
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["80x24", "200x50"])
+@pytest.mark.parametrize("keys", ASCII_STATES.values(), ids=ASCII_STATES)
+async def test_a_terminal_that_draws_only_ascii_gets_no_sign_of_ours(
+    opened: Opened, desk: Any, facts: Facts, settle: Settle, text_of: Text, size: Size, keys: list[str]
+) -> None:
+    """No ellipsis, quote, border, divider or scroll bar; what people said may be in any script."""
+    failed = JobId("call000007")
+    desk.log(failed, "word " * 60)
+    desk.change(failed, error_message="The request could not be read this time. " * 9)
+    data = set(f"{desk.calls}{desk.documents}")
+    async with opened(size=size, facts=replace(facts, ascii=True, few_colours=True)) as pilot:
+        pilot.app.table.go_to(failed)
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+            signs = set(text_of(pilot.app)) - data
+            assert {sign: key for sign in signs if sign.isprintable() and not sign.isascii()} == {}
+
+
+async def test_an_ascii_terminal_reads_what_is_to_be_set_up(
+    opened: Opened, empty_desk: Any, facts: Facts, text_of: Text
+) -> None:
+    """The first page of all too."""
+    facts = replace(facts, first_start="A Google key is missing.", ascii=True)
+    async with opened(desk=empty_desk, facts=facts, engine=None) as pilot:
+        assert text_of(pilot.app).isascii()
