@@ -271,16 +271,18 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self._money.show(self.live.purse)
 
     def on_calls_table_selected(self, message: CallsTable.Selected) -> None:
-        row = message.row
-        self._show_sentence(row)
+        self._show_sentence(message.row)
         self._show_keys()
         self._show_detail_soon()
 
     def _show_sentence(self, row: JobRow | None) -> None:
-        facts, now = self.facts, self.facts.clock.now()
-        said = words.sentence(row, now, facts.budgets.zone, facts.key, at_rest=self._at_rest()) if row else ""
-        if not self._search_box.display:  # else it tells how many are found
-            self._sentence.tell(said)
+        """Say what happened to the call under the cursor, unless its panes say so right above."""
+        if self._search_box.display:  # then it tells how many are found
+            return
+        told = row is None or (self._detail_in_sight() and words.troubled(row))
+        key = None if self.live.read_only else self.facts.key
+        now, zone = self.facts.clock.now(), self.facts.budgets.zone
+        self._sentence.tell("" if told or row is None else words.sentence(row, now, zone, key, at_rest=self._at_rest()))
 
     def _at_rest(self) -> str:
         """Say why no call is begun now, where that is so."""
@@ -336,6 +338,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         main.set_class(beside, "-beside")
         main.set_class(len(layout(width)) == 1, "-one-line")
         main.set_class(not beside and height >= BELOW_LINES, "-below")
+        self.call_after_refresh(self._show_sentence, self.table.row)
         self.call_after_refresh(self._show_keys)
         self.call_after_refresh(self._show_detail_soon)
 
@@ -361,6 +364,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             self.say(role.said, bad=role.read_only is not None)
         self.read_everything()
         self._header.redraw()
+        self._show_sentence(self.table.row)
         self._show_keys()
 
     def context(self) -> Context:

@@ -218,9 +218,15 @@ KeyOf = Callable[[str], str]
 """Tells the key for an action of the registry."""
 
 
-def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf, *, at_rest: str = "") -> str:
-    """Return one line that says what happened to a call and what comes next.
+def troubled(row: JobRow) -> bool:
+    """Say whether something is to be read, and perhaps done, about a call before anything else."""
+    return row.job.status in (Status.FAILED, Status.SKIPPED) or held(row.job) or status(row) == "not synced"
 
+
+def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf | None, *, at_rest: str = "") -> str:
+    """Return one line that says what happened to a call and what comes next; no *key*: nothing can be asked for.
+
+    What can be done about a failure comes before its reason, which may be long and is what a narrow screen cuts.
     *at_rest* says why nothing is begun now, where that is so.
     """
     job = row.job
@@ -231,7 +237,7 @@ def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf, *, at_rest:
     if job.status is Status.SKIPPED:
         reason = _closed(plain(job.skip_reason or "no reason was kept"))
         said = f"S{reason[1:]}" if reason.startswith("skipped ") else f"Skipped: {reason}"
-        return f"{said} Press {key('skip')} to do it after all."
+        return f"{said} Press {key('skip')} to do it after all." if key else said
     if job.status is Status.DISCOVERED:
         return _found(job, now, zone, at_rest)
     if job.status in WORKING:
@@ -239,11 +245,11 @@ def sentence(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf, *, at_rest:
     return _completed(row, now, zone, key)
 
 
-def _waiting(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
+def _waiting(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf | None) -> str:
     """Return what a call waits for; its key, where a person can do something, comes before what may be cut."""
     reason = plain(job.hold_reason or job.hold_kind or "")
     said = ""
-    if job.hold_kind == HoldKind.BUDGET:
+    if job.hold_kind == HoldKind.BUDGET and key:
         said, reason = f"Waiting; {key('budget')} changes the budget or lets it through.", fact_of(reason)
     elif not reason.startswith("Waiting"):
         said = "Waiting:"
@@ -252,12 +258,18 @@ def _waiting(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
     return " ".join(filter(None, (said, _closed(reason), back)))
 
 
-def _failure(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
-    where = f"Failed at {STEP_WORDS[job.error_step]}: " if job.error_step else "Failed: "
+def _failure(job: Job, now: datetime, zone: ZoneInfo, key: KeyOf | None) -> str:
+    where = f"Failed at {STEP_WORDS[job.error_step]}" if job.error_step else "Failed"
     what = _closed(plain(job.error_message or "no reason was kept"))
-    if job.next_attempt_at is not None:
-        return f"{where}{what} Tried again {_when(job.next_attempt_at, now, zone)}; {key('retry')} tries now."
-    return f"{where}{what} Press {key('retry')} to try again."
+    again = _again(job.next_attempt_at, now, zone, key and f"{key('retry')} tries")
+    return f"{where}{again}: {what}"
+
+
+def _again(at: datetime | None, now: datetime, zone: ZoneInfo, by_key: str | None) -> str:
+    """Return when something is tried again by itself, and *by_key*, as `r tries`, how to do so now."""
+    if at is None:
+        return f"; {by_key} again" if by_key else ""
+    return f"; tried again {_when(at, now, zone)}" + (f", {by_key} now" if by_key else "")
 
 
 def _found(job: Job, now: datetime, zone: ZoneInfo, at_rest: str) -> str:
@@ -281,11 +293,11 @@ def _begun(job: Job, when: str) -> str:
     return f"{said}{' ' if when[0].islower() else '. '}{when}"
 
 
-def _completed(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf) -> str:
+def _completed(row: JobRow, now: datetime, zone: ZoneInfo, key: KeyOf | None) -> str:
     broken = next((delivery for delivery in row.deliveries if delivery.error), None)
     if broken is not None:
-        again = f" Tried again {_when(broken.next_attempt_at, now, zone)}." if broken.next_attempt_at else ""
-        return f"Not synced to {broken.sink}: {_closed(plain(broken.error or ''))}{again} Press {key('resync')} to sync now."
+        again = _again(broken.next_attempt_at, now, zone, key and f"{key('resync')} syncs")
+        return f"Not synced to {broken.sink.capitalize()}{again}: {_closed(plain(broken.error or ''))}"
     title = plain(row.job.title or "")
     done = f"Completed {moment(row.job.completed_at, now, zone)}" if row.job.completed_at else "Completed"
     return f"{title} {UNICODE.dot} {done}" if title else f"{done}."

@@ -907,15 +907,44 @@ async def test_the_users_own_keys_work_and_a_clash_is_named(
 async def test_sentences_name_the_users_own_keys(desk: Desk, bus: Bus, facts: Facts, engine: Any) -> None:
     """What the line below the list says to press is what the keymap says."""
     app = FocusFlowApp(desk, bus, replace(facts, keys={"retry": "f7", "skip": "X"}), engine)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await at(pilot, FAILED)
         await pilot.pause(0.3)
         app.table.go_to(FAILED)
         await pilot.pause(0.3)
-        assert "Press F7" in str(app._sentence.said)
+        assert "F7 tries again" in str(app._sentence.said)
         app.table.go_to(SKIPPED)
         await pilot.pause(0.3)
         assert "Press X to do it after all." in str(app._sentence.said)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=["alone", "below", "beside"])
+async def test_what_to_do_about_a_failure_is_read_once_and_whole(
+    opened: Opened, desk: Desk, settle: Settle, text_of: Callable[[Any], str], size: tuple[int, int]
+) -> None:
+    """However long its reason is; where the panes of the call say it, no other line repeats it."""
+    desk.change(FAILED, error_message="The service said that it could not be done. " * 12)
+    async with opened(size=size) as pilot:
+        await at(pilot, FAILED)
+        await settle(pilot)
+        assert text_of(pilot.app).count("Failed at transcribe; r tries again: The service said") == 1
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert text_of(pilot.app).count("Failed at transcribe; r tries again: The service said") == 1
+
+
+async def test_a_read_only_screen_names_no_key_that_would_write(
+    opened: Opened, facts: Facts, settle: Settle, text_of: Callable[[Any], str]
+) -> None:
+    """What happened is said, and not that r would mend it."""
+    async with opened(facts=replace(facts, read_only=True)) as pilot:
+        await at(pilot, FAILED)
+        await settle(pilot)
+        assert "Failed at transcribe: " in text_of(pilot.app)
+        await pilot.press("enter", "5")
+        await settle(pilot)
+        assert "Failed at transcribe: " in text_of(pilot.app)
+        assert "tries again" not in text_of(pilot.app)
 
 
 async def test_a_search_tells_how_many_it_found(opened: Opened, settle: Settle) -> None:

@@ -13,7 +13,7 @@ from focusflow.tui.detail.sheet import Sheet
 from focusflow.tui.detail.texts import one_line
 from focusflow.tui.facts import Facts
 from focusflow.tui.plain import plain
-from focusflow.tui.words import STEP_WORDS, fit, length, many, sentence, usd
+from focusflow.tui.words import STEP_WORDS, KeyOf, fit, length, many, sentence, usd
 
 _LABEL_CELLS = 18
 _NARROW_LABEL_CELLS = 12
@@ -46,12 +46,14 @@ class KnownView:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
+        self.key: KeyOf | None = facts.key
+        """Names the keys in what is said; None: nothing can be asked for."""
         self._known: list[Known | None] = []
         self.sheet = Sheet(choosing=True)
 
     def draw(self, detail: JobDetail, *, narrow: bool) -> None:
         cells = _NARROW_LABEL_CELLS if narrow else _LABEL_CELLS
-        rows = list(_rows(groups(detail, self._facts), cells))
+        rows = list(_rows(groups(detail, self._facts, self.key), cells))
         self._known = [known for _, known in rows]
         self.sheet.show([shown for shown, _ in rows])
 
@@ -83,12 +85,13 @@ def _rows(all_groups: Iterable[Group], cells: int) -> Iterator[tuple[Paragraph, 
             yield paragraph(label, (one_line(member.shown), style), hang=cells, value=member.shown), member
 
 
-def groups(detail: JobDetail, facts: Facts) -> Iterator[Group]:
+def groups(detail: JobDetail, facts: Facts, key: KeyOf | None) -> Iterator[Group]:
     """Yield everything known, in the order in which people ask for it."""
     when = _When(facts.budgets.zone)
     job = detail.row.job
     yield "Call", _call(job, when)
-    yield "State", _state(detail, facts, when)
+    now = sentence(detail.row, facts.clock.now(), facts.budgets.zone, key)
+    yield "State", _state(job, now, when)
     for delivery in detail.row.deliveries:
         yield delivery.sink.capitalize(), _delivery(delivery, when)
     yield "Money", _money(detail, when)
@@ -126,10 +129,9 @@ def _length(job: Job) -> str:
     return f"{length(job.duration_seconds)}, {source}"
 
 
-def _state(detail: JobDetail, facts: Facts, when: _When) -> Iterator[Known]:
-    job = detail.row.job
+def _state(job: Job, now: str, when: _When) -> Iterator[Known]:
     yield Known(label="Status", shown=str(job.status), style="strong")
-    yield Known(label="What now", shown=sentence(detail.row, facts.clock.now(), facts.budgets.zone, facts.key))
+    yield Known(label="What now", shown=now)
     yield Known(label="Call id", shown=job.id)
     yield Known(label="Failed at", shown=STEP_WORDS[job.error_step] if job.error_step else "", style="error")
     yield Known(label="Error", shown=job.error_message or "", style="error")

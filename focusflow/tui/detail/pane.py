@@ -169,6 +169,7 @@ class Detail(Widget):
             self._forget()
         self._detail = detail
         self._drawn.clear()
+        self._top.key = self._known.key = None if self.read_only else self._facts.key
         if detail is not None:
             self._log.book.read(detail.events)
             self._summary.set_versions(versions)

@@ -15,14 +15,15 @@ from focusflow.tui.plain import plain
 from focusflow.tui.words import (
     DIRECTION_WORDS,
     STEP_WORDS,
+    KeyOf,
     contact,
     elide,
-    held,
     length,
     moment,
     sentence,
     status,
     symbols,
+    troubled,
 )
 
 _ROOM_FOR_DIGITS = 52
@@ -60,6 +61,8 @@ class Top(Widget):
     def __init__(self, facts: Facts) -> None:
         super().__init__()
         self._facts = facts
+        self.key: KeyOf | None = facts.key
+        """Names the keys in what is said; None: nothing can be asked for."""
         self._symbols = symbols(facts.ascii)
         self._detail: JobDetail | None = None
         self._progress: tuple[Step, int] | None = None
@@ -120,8 +123,7 @@ class Top(Widget):
         return f" ({STEP_WORDS[step]} {percent} %)"
 
     def _trouble(self, row: JobRow) -> str:
-        troubled = row.job.status in (Status.FAILED, Status.SKIPPED) or held(row.job) or status(row) == "not synced"
-        return sentence(row, self._facts.clock.now(), self._facts.budgets.zone, self._facts.key) if troubled else ""
+        return sentence(row, self._facts.clock.now(), self._facts.budgets.zone, self.key) if troubled(row) else ""
 
     def _write_trouble(self, text: str, *, style: str | None = None) -> None:
         place = self.query_one("#detail-trouble", Static)

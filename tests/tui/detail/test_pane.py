@@ -70,7 +70,7 @@ async def test_a_failure_stands_above_every_pane(shown: Shown, a_call: ACall, ke
     """What happened and what to do is read without looking for it."""
     async with shown(a_call(Status.FAILED), keys=key) as pilot:
         assert "Failed at" in text(pilot)
-        assert "Press r to try again" in text(pilot)
+        assert "; r tries again: " in text(pilot)
 
 
 @pytest.mark.parametrize("key", "12345")
@@ -492,5 +492,7 @@ async def test_what_changes_is_read_again(shown: Shown, desk: Any, a_call: ACall
             next_attempt_at=clock.now() + timedelta(minutes=5),
         )
         await caught_up(pilot)
-        assert "The audio is silent. Tried again in 5 min; r tries now." in text(pilot).replace("\n ", " ")
+        assert "Failed at transcribe; tried again in 5 min, r tries now: The audio is silent." in text(pilot).replace(
+            "\n ", " "
+        )
         assert detail(pilot)._known.sheet.chosen == 3
