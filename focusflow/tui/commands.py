@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.ports import JobFilter, Order, Override
 from focusflow.tui import actions, budget
+from focusflow.tui.actions import Group
 from focusflow.tui.ask import Ask
 from focusflow.tui.budget import BudgetScreen, Case, Choice, Wish
 from focusflow.tui.clipboard import copy
@@ -334,9 +335,9 @@ class Commands:
         about = [
             f"FocusFlow {facts.version} on {plain(facts.database)}, as {plain(facts.instance)}. Esc closes this page."
         ]
-        content = page(
-            [*actions.ACTIONS, *DETAIL_ACTIONS], app.keys, app.symbols, about=about, width=app.size.width * 9 // 10 - 8
-        )
+        here = Group.DETAIL if app.context().detail else Group.MOVE
+        width = app.size.width * 9 // 10 - 8
+        content = page([*actions.ACTIONS, *DETAIL_ACTIONS], app.keys, app.symbols, about=about, width=width, first=here)
         app.push_screen(Help(content))
 
     def quit(self) -> None:

@@ -15,13 +15,22 @@ from focusflow.tui.words import STEP_WORDS, Symbols
 
 KEY_CELLS = 20
 WIDEST = 84
+ASKS = " (asks)"
 
 
-def page(actions: Sequence[Action], keymap: Keymap, signs: Symbols, *, about: Sequence[str], width: int) -> Content:
-    """Return the help: every key by group, and what the signs mean."""
+def page(
+    actions: Sequence[Action],
+    keymap: Keymap,
+    signs: Symbols,
+    *,
+    about: Sequence[str],
+    width: int,
+    first: Group = Group.MOVE,
+) -> Content:
+    """Return the help: every key by group, those of the place where somebody asks *first*, and what the signs mean."""
     parts: list[Content] = [Content(line) for line in about]
     parts += [Content.styled(problem, "$text-warning") for problem in keymap.problems]
-    for group in Group:
+    for group in sorted(Group, key=lambda group: group is not first):
         mine = [action for action in actions if action.group is group]
         if mine:
             parts += [Content(""), Content.styled(str(group), "bold")]
@@ -32,7 +41,7 @@ def page(actions: Sequence[Action], keymap: Keymap, signs: Symbols, *, about: Se
 
 
 def _line(action: Action, keymap: Keymap, width: int) -> Content:
-    said = action.help + (" (asks)" if action.asks else "")
+    said = action.help + (ASKS if action.asks else "")
     return _keys(", ".join(map(shown, keymap.of(action))), said, width)
 
 
@@ -54,6 +63,10 @@ def _signs(signs: Symbols, width: int) -> list[Content]:
         _keys(signs.failed, "failed", width),
         _keys(signs.waiting, "waits, and comes back by itself", width),
         _keys("~$0.02", "what it is expected to cost; without ~: what it did cost", width),
+        _keys("08:04?", "found at that time; when the call was is not known", width),
+        _keys(signs.cursor, "the call that the keys are meant for", width),
+        _keys(signs.mark, "marked: the keys for a call are meant for all that are", width),
+        _keys(ASKS.strip(), "a question comes first, with the price if there is one", width),
     ]
 
 
@@ -65,11 +78,9 @@ class Help(ModalScreen[None]):
         self._content = content
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help", classes="box"):
+        # the page has no focus, or some of the keys would be its own
+        with VerticalScroll(id="help", classes="box", can_focus=False):
             yield Static(self._content, id="help-text", markup=False)
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
@@ -78,14 +89,18 @@ class Help(ModalScreen[None]):
             case "escape" | "q" | "question_mark" | "f1" | "enter" | "h" | "left" | "ctrl+c" | "ctrl+q":
                 self.dismiss(None)
             case "j" | "down":
-                page.scroll_relative(y=1, animate=False)
+                self._scroll(1)
             case "k" | "up":
-                page.scroll_relative(y=-1, animate=False)
+                self._scroll(-1)
             case "pagedown" | "space" | "ctrl+d" | "ctrl+f":
-                page.scroll_page_down(animate=False)
+                self._scroll(page.size.height - 1)
             case "pageup" | "ctrl+u":
-                page.scroll_page_up(animate=False)
+                self._scroll(1 - page.size.height)
             case "g" | "home":
                 page.scroll_home(animate=False)
             case "G" | "end":
                 page.scroll_end(animate=False)
+
+    def _scroll(self, lines: int) -> None:
+        """Scroll at once: keys that come in a burst are each counted from where the one before has led."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False, immediate=True)

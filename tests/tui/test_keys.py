@@ -7,6 +7,8 @@ from typing import Any
 import anyio
 import pytest
 from msgspec.structs import replace
+from textual import events as terminal
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 
 from focusflow.domain.budgets import Period
@@ -711,6 +713,37 @@ async def test_help_shows_every_key_and_closes(opened: Opened, text_of: Callable
         await pilot.press("j", "k", "pagedown", "pageup", "G", "g", "escape")
         await settle(pilot)
         assert not isinstance(pilot.app.screen, Help)
+
+
+@pytest.mark.parametrize(("key", "times", "lines"), [("j", 10, 10), ("down", 10, 10), ("pagedown", 4, 72)])
+async def test_keys_that_come_in_a_burst_are_all_counted_in_the_help(
+    opened: Opened, settle: Settle, key: str, times: int, lines: int
+) -> None:
+    """As a key that is held down sends them over a slow line."""
+    async with opened() as pilot:
+        await pilot.press("question_mark")
+        await settle(pilot)
+        for _ in range(times):
+            pilot.app.post_message(terminal.Key(key, None))
+        await settle(pilot)
+        assert pilot.app.screen.query_one(VerticalScroll).scroll_y == lines
+
+
+async def test_the_help_begins_with_the_keys_of_where_it_is_asked_for(
+    opened: Opened, text_of: Callable[[Any], str], settle: Settle
+) -> None:
+    """In a pane with those of the panes, else with those of the list; every sign is explained."""
+    async with opened(size=(120, 150)) as pilot:
+        await pilot.press("question_mark")
+        await settle(pilot)
+        text = text_of(pilot.app)
+        assert text.index("Next call") < text.index("In the panes of a call")
+        signs = text[text.index("Signs") :]
+        assert [sign for sign in ("08:04?", "▌", "›", "(asks)") if sign not in signs] == []
+        await pilot.press("escape", "enter", "question_mark")
+        await settle(pilot)
+        text = text_of(pilot.app)
+        assert text.index("In the panes of a call") < text.index("Next call")
 
 
 async def test_the_palette_finds_an_action_by_its_words(opened: Opened, desk: Desk, settle: Settle) -> None:
