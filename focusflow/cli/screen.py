@@ -48,7 +48,7 @@ def run_screen(options: Options, *, monitor: bool, beside: bool) -> None:
     loaded = options.load()
     settings = loaded.settings
     missing = missing_for_work(settings)
-    purpose = Purpose(monitor=monitor, beside=beside, first_start=_what_to_set_up(missing) if missing else None)
+    purpose = Purpose(monitor=monitor, beside=beside, first_start=_what_to_set_up(missing) if missing else ())
     with logging_for(settings, quiet=True):
         warn_at_start(loaded)
         run_async(partial(host, settings, purpose), collects=True)
@@ -60,10 +60,14 @@ def refuse_without_terminal(instead: str) -> None:
         raise Finished(Exit.USAGE, f"The screen needs a terminal, and there is none here: {instead}")
 
 
-def _what_to_set_up(missing: list[str]) -> str:
+def _what_to_set_up(missing: list[str]) -> tuple[str, ...]:
+    names = [sentence.partition(" is not set")[0] for sentence in missing]
     return (
-        f"{len(missing)} things are not set up: {'; '.join(missing)}. "
-        "`focusflow init` writes a configuration, `focusflow demo` shows the product without one."
+        "One setting is missing:" if len(names) == 1 else f"{len(names)} settings are missing:",
+        *(f"- {name}" for name in names),
+        "",
+        "`focusflow init` writes a configuration.",
+        "`focusflow demo` shows the product without one.",
     )
 
 
@@ -72,7 +76,8 @@ class Purpose(Struct, frozen=True, kw_only=True):
 
     monitor: bool = False
     beside: bool = False
-    first_start: str | None = None
+    first_start: tuple[str, ...] = ()
+    """What must be configured before the work can be done here, in lines; empty: nothing."""
     demo: bool = False
     alongside: "Callable[[Store, Bus], AbstractAsyncContextManager[None]] | None" = None
     """What goes on beside the work while the screen is open, such as the demo's calls that arrive."""
@@ -92,8 +97,8 @@ async def host(settings: Settings, purpose: Purpose) -> None:
         group.cancel_scope.cancel()
     if house.mistake is not None:
         raise house.mistake
-    if purpose.first_start:
-        say(purpose.first_start)
+    if house.not_set_up:
+        say("\n".join(purpose.first_start))
     if house.code is not Exit.DONE:
         raise Finished(house.code)
 
@@ -173,6 +178,11 @@ class _House:
     def _may_work(self) -> bool:
         return self._refusal is None and not self.purpose.first_start
 
+    @property
+    def not_set_up(self) -> bool:
+        """Nothing is configured here, and the screen does not look at somebody else's work either."""
+        return bool(self.purpose.first_start) and not self.purpose.monitor and self._worker is None
+
     def _tell_role(self, said: str) -> None:
         """Let the screen know what it is now; before it is shown, it is told by its facts."""
         if self._app is None:
@@ -223,12 +233,11 @@ class _House:
             with anyio.move_on_after(WORKER_SECONDS):
                 await self._nudged.wait()
             self._nudged = anyio.Event()
-            if self._stop.is_set() or not self._may_work:
-                await self._stop.wait()
+            if self._stop.is_set():
                 return
             before = self._worker_name
             self._worker = await other_worker(store, self.clock, self.settings)
-            if self._worker is None and (self._wanted or not self.purpose.monitor):
+            if self._may_work and self._worker is None and (self._wanted or not self.purpose.monitor):
                 self._engine = HostedEngine(self.bus, self.clock)
                 self._tell_role(
                     f"{before} has ended: the work goes on here." if before else "The work is done here now."
@@ -280,7 +289,8 @@ class _House:
     def _news(self, before: str | None, now: str | None) -> str:
         """Return a sentence about who works on the database."""
         if now is None:
-            return f"{before} has ended, so nobody works. {self._facts().key('take_over')} does the work here."
+            here = f" {self._facts().key('take_over')} does the work here." if self._may_work else ""
+            return f"{before} has ended, so nobody works.{here}"
         return f"{now} works on this database now."
 
     def _facts(self) -> "Facts":
@@ -299,7 +309,7 @@ class _House:
             origin=f"{name} screen",
             folder=settings.data_path / "saved",
             services=_services(settings),
-            monitor=self._engine is None and not self.purpose.first_start,
+            monitor=self.purpose.monitor or (self._engine is None and not self.purpose.first_start),
             worker=self._worker_name,
             read_only=self._read_only is not None,
             first_start=self.purpose.first_start,

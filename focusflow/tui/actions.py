@@ -50,6 +50,8 @@ class Context(Struct, frozen=True, kw_only=True):
     orphaned: bool = False
     """Nobody works on the database that is only looked at here."""
     read_only: bool = False
+    not_set_up: bool = False
+    """Nothing is configured: nobody would do what is asked for."""
     searching: bool = False
 
     @property
@@ -224,7 +226,8 @@ def applies(action: Action, context: Context) -> bool:
     """Say whether an action means something now."""
     fits = not action.fits or context.meant(*action.fits) > 0
     elsewhere = context.detail and of_the_list(action)
-    return fits and not elsewhere and not (action.writes and context.read_only) and action.when(context)
+    refused = action.writes and (context.read_only or context.not_set_up)
+    return fits and not elsewhere and not refused and action.when(context)
 
 
 def why_not(action: Action, context: Context) -> str:

@@ -34,7 +34,7 @@ from focusflow.tui.counts import CELLS, FAILED, Cell, Counts, cell_of, layout, n
 from focusflow.tui.deeds import Deeds, Older, priced
 from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.detail.pane import Detail
-from focusflow.tui.facts import READ_ONLY, Engine, Facts, Leaving, Role
+from focusflow.tui.facts import NOT_SET_UP, READ_ONLY, Engine, Facts, Leaving, Role
 from focusflow.tui.foot import Keys, SearchBox, Sentence, StatusLine, offered
 from focusflow.tui.header import Header
 from focusflow.tui.live import (
@@ -321,6 +321,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def _show_keys(self) -> None:
         context = self.context()
         here = actions.in_force(context)
+        if context.not_set_up and context.job is None:
+            here = [action for action in here if action.group is actions.Group.SCREEN]
         if context.detail:
             mine = [action for action in self.detail.in_force() if action.footer]
             taken = {key for action in DETAIL_ACTIONS for key in self.keys.of(action)}
@@ -384,6 +386,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             monitor=self.engine is None,
             orphaned=self.engine is None and self.live.worker is None and not self.facts.first_start,
             read_only=self.live.read_only is not None,
+            not_set_up=self.facts.not_set_up(self.live.worker),
         )
 
     def _marked_as(self) -> Counter[Status]:
@@ -461,7 +464,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         context = self.context()
         if actions.applies(action, context):
             return None
-        return self.live.read_only if action.writes and self.live.read_only else actions.why_not(action, context)
+        if action.writes and self.live.read_only:
+            return self.live.read_only
+        return NOT_SET_UP if action.writes and context.not_set_up else actions.why_not(action, context)
 
     async def do_in_panes(self, name: str) -> None:
         """Do what a key of the panes does, which the panes do or the lines in them."""
@@ -618,7 +623,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def _look_for_older(self) -> None:
         """Tell of calls that were there before the first start, once: nothing old is paid for by itself."""
-        if self.facts.first_start is not None:
+        if self.facts.first_start:
             return
 
         async def flow() -> None:

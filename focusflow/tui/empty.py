@@ -9,8 +9,10 @@ from focusflow.tui.window import View
 
 def note(view: View, facts: Facts, live: Live, *, loaded: bool) -> list[str]:
     """Return lines for people: why there is nothing, and what to do."""
-    if facts.first_start is not None:
-        return ["Welcome to FocusFlow.", "", plain(facts.first_start), "", "q quits, ? shows all keys."]
+    key = facts.key
+    if facts.not_set_up(live.worker):
+        keys = f"{key('quit')} quits, {key('help')} shows all keys."
+        return ["Welcome to FocusFlow.", "", *map(plain, facts.first_start), "", keys]
     if live.trouble is not None:
         return ["The database cannot be read.", plain(live.trouble), "It is tried again by itself."]
     if not loaded:
@@ -18,7 +20,7 @@ def note(view: View, facts: Facts, live: Live, *, loaded: bool) -> list[str]:
     cell = cell_of(view.filter)
     if view.filter.search:
         where = "" if cell is CELLS[0] else f" among those that are {cell.word}"
-        return [f"Nothing found for “{plain(view.filter.search)}”{where}.", "Esc shows all calls again."]
+        return [f"Nothing found for “{plain(view.filter.search)}”{where}.", f"{key('close')} shows all calls again."]
     if cell is not CELLS[0]:
         return [f"No call is {cell.word}.", "0 shows all calls."]
-    return ["No calls yet.", "New recordings are looked for every few minutes; d looks now."]
+    return ["No calls yet.", f"New recordings are looked for every few minutes; {key('discover')} looks now."]

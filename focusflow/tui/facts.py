@@ -33,13 +33,13 @@ class Facts(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     """Names of the configured providers, in the order of the work: `drive`, `assemblyai`, `openai`, `notion`."""
     monitor: bool = False
-    """Another instance works on this database; this one only shows it and asks for things."""
+    """This one only shows the database, on which others work, and asks for things."""
     worker: str | None = None
     """The name of that instance."""
     read_only: bool = False
     """Nothing can be asked for: the database cannot be written, or `--read-only` was said."""
-    first_start: str | None = None
-    """A sentence that says what to configure, where nothing is configured yet."""
+    first_start: tuple[str, ...] = ()
+    """Lines that say what to configure before the work can be done here; empty: everything is."""
     demo: bool = False
     """The services are emulated: nothing leaves this machine and nothing costs."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -59,7 +59,12 @@ class Facts(Struct, frozen=True, kw_only=True):
         """Return the key for an action of the registry, as people write it."""
         return key_of(action, self.keys)
 
+    def not_set_up(self, worker: str | None) -> bool:
+        """Say whether this is no more than a first start: nothing is configured, and no *worker* is looked at either."""
+        return bool(self.first_start) and not self.monitor and worker is None
 
+
+NOT_SET_UP = "Nothing is set up yet: `focusflow init` writes a configuration."
 READ_ONLY = "This database can only be read: nothing can be asked for here."
 
 

@@ -112,7 +112,7 @@ def _loop_words(tick: LoopTicked) -> str:
 def state(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]:
     """Return what the product does as a whole, in a word or two, and its style."""
     stats, purse = live.stats, live.purse
-    if facts.first_start:
+    if facts.not_set_up(live.worker):
         return "not set up", "$text-warning reverse"
     if live.trouble:
         return live.trouble_word or "no database", "$text-error reverse"

@@ -142,6 +142,21 @@ def test_a_second_screen_only_looks(open_terminal: OpenTerminal, tmp_path: Path)
     assert first.ended() == 143
 
 
+def test_a_second_screen_needs_no_accounts_to_look(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    """Another shell, in which nothing is configured, shows whose work it is and is not told to set anything up."""
+    kept = tmp_path / "kept"
+    first = demo(open_terminal, "--keep", str(kept))
+    first.until(at_work)
+    for arguments in ([], ["--monitor"]):
+        second = open_terminal("-m", "focusflow", "--data-dir", str(kept), *arguments, columns=120)
+        second.until("monitor of")
+        second.press("q")
+        assert second.ended() == 0
+        assert "focusflow init" not in second.text
+    first.signal(signal.SIGTERM)
+    assert first.ended() == 143
+
+
 _CONFIGURED = (
     *("--set", "source=folder"),
     *("--set", "folder.path=/nowhere"),

@@ -1023,3 +1023,38 @@ async def test_a_read_only_database_refuses_what_would_write(
             await settle(pilot)
             assert "can only be read" in status(pilot)
         assert desk.heard == []
+
+
+async def test_where_nothing_is_set_up_nothing_is_promised(
+    opened: Opened, empty_desk: Any, facts: Facts, settle: Settle, text_of: Callable[[Any], str]
+) -> None:
+    """Only help and the way out are offered; what nobody would do is not asked for."""
+    facts = replace(facts, first_start=("One setting is missing:", "- drive.credentials"), keys={"help": "f4"})
+    async with opened(desk=empty_desk, facts=facts, engine=None) as pilot:
+        assert "F4 shows all keys." in text_of(pilot.app)
+        assert str(pilot.app._keys_line.said).split() == ["F4", "help", "q", "quit"]
+        for key in ("d", "p", "B"):
+            await pilot.press(key)
+            await settle(pilot)
+            assert "Nothing is set up yet: `focusflow init`" in status(pilot)
+        assert empty_desk.heard == []
+
+
+@pytest.mark.parametrize("more", [{"monitor": True}, {"worker": "server9"}], ids=["wanted", "another works"])
+async def test_a_screen_without_accounts_that_looks_at_others_is_a_monitor(
+    opened: Opened, desk: Desk, facts: Facts, settle: Settle, more: dict[str, Any]
+) -> None:
+    """It needs none of them to show whose work it is, and to ask for things."""
+    facts = replace(facts, first_start=("One setting is missing:",), **more)
+    async with opened(size=(120, 40), facts=facts, engine=None) as pilot:
+        assert " monitor" in str(pilot.app._header.said)
+        await pilot.press("p")
+        await settle(pilot)
+        await pilot.pause(0.7)
+        assert desk.heard == [("pause",)]
+        assert " paused" in str(pilot.app._header.said)
+        pilot.app.post_message(Hosted(Role(worker="server9")))
+        await settle(pilot)
+        pilot.app.post_message(Hosted(Role()))
+        await settle(pilot)
+        assert ("not set up" in str(pilot.app._header.said)) is ("worker" in more)

@@ -25,6 +25,15 @@ Text = Callable[[Any], str]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
 Size = tuple[int, int]
 
+TO_SET_UP = (
+    "2 settings are missing:",
+    "- drive.credentials (GOOGLE_SERVICE_ACCOUNT_KEY)",
+    "- openai.api_key (OPENAI_API_KEY)",
+    "",
+    "`focusflow init` writes a configuration.",
+    "`focusflow demo` shows the product without one.",
+)
+
 
 @SIZES
 async def test_at_work(opened: Opened, bus: Bus, settle: Settle, text_of: Text, size: Size, snapshot: Any) -> None:
@@ -52,8 +61,7 @@ async def test_first_start(
     opened: Opened, empty_desk: Any, facts: Facts, text_of: Text, size: Size, snapshot: Any
 ) -> None:
     """Nothing is configured: it says what to do."""
-    missing = "2 things are not set up: a Google key; a Notion key. `focusflow init` writes a configuration, "
-    facts = replace(facts, first_start=f"{missing}`focusflow demo` shows the product without one.", services=())
+    facts = replace(facts, first_start=TO_SET_UP, services=())
     async with opened(size=size, desk=empty_desk, facts=facts, engine=None) as pilot:
         assert text_of(pilot.app) == snapshot
 
@@ -203,6 +211,6 @@ async def test_an_ascii_terminal_reads_what_is_to_be_set_up(
     opened: Opened, empty_desk: Any, facts: Facts, text_of: Text
 ) -> None:
     """The first page of all too."""
-    facts = replace(facts, first_start="A Google key is missing.", ascii=True)
+    facts = replace(facts, first_start=TO_SET_UP, ascii=True)
     async with opened(desk=empty_desk, facts=facts, engine=None) as pilot:
         assert text_of(pilot.app).isascii()
