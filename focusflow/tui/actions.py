@@ -53,6 +53,7 @@ class Context(Struct, frozen=True, kw_only=True):
     not_set_up: bool = False
     """Nothing is configured: nobody would do what is asked for."""
     searching: bool = False
+    """Somebody types what to search for: keys are letters."""
 
     @property
     def marked(self) -> int:

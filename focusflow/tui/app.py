@@ -170,6 +170,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def on_mount(self) -> None:
         self.set_keymap(self.keys.moved)
         self.table.focus()
+        self.screen_change_signal.subscribe(self, lambda _: self._show_keys())
         go_on_beside(self, self._follow, group="feed")
         self._look_for_older()
         if self.keys.problems:
@@ -320,6 +321,13 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def _show_keys(self) -> None:
         context = self.context()
+        if len(self.screen_stack) > 1:  # a question names its own keys, and these are not heard
+            self._keys_line.tell([])
+            return
+        if context.searching:
+            end = ("pane_escape", "end search") if context.detail else ("close", "as before")
+            self._keys_line.tell([("Enter", "done"), (self.facts.key(end[0]), end[1])])
+            return
         here = actions.in_force(context)
         if context.not_set_up and context.job is None:
             here = [action for action in here if action.group is actions.Group.SCREEN]
@@ -387,6 +395,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             orphaned=self.engine is None and self.live.worker is None and not self.facts.first_start,
             read_only=self.live.read_only is not None,
             not_set_up=self.facts.not_set_up(self.live.worker),
+            searching=isinstance(self._main.focused, Input),
         )
 
     def _marked_as(self) -> Counter[Status]:

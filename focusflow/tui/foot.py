@@ -84,13 +84,17 @@ class Keys(Band):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._offered: list[tuple[Action, str]] = []
-        self._keymap: Keymap | None = None
+        self._offered: list[tuple[str, str]] = []
 
     def show(self, actions: Sequence[tuple[Action, str]], keymap: Keymap) -> None:
         """Show these actions, each with its word."""
-        if (list(actions), keymap) != (self._offered, self._keymap):
-            self._offered, self._keymap = list(actions), keymap
+        worth = sorted((pair for pair in actions if pair[0].footer), key=lambda pair: -pair[0].footer)
+        self.tell([(shown(keys[0]), word) for action, word in worth if (keys := keymap.of(action))])
+
+    def tell(self, keys: list[tuple[str, str]]) -> None:
+        """Show these keys, each with its word."""
+        if keys != self._offered:
+            self._offered = keys
             self._redraw()
 
     def on_resize(self) -> None:
@@ -98,14 +102,10 @@ class Keys(Band):
 
     def _redraw(self) -> None:
         width, parts = self.size.width, list[Part]()
-        if self._keymap is None or not width:
+        if not width:
             return
         used = 0
-        for action, word in sorted(self._offered, key=lambda pair: -pair[0].footer):
-            keys = self._keymap.of(action)
-            if not action.footer or not keys:
-                continue
-            key = shown(keys[0])
+        for key, word in self._offered:
             needed = Content(f" {key} {word} ").cell_length
             if used + needed > width:
                 break

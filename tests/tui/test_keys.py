@@ -937,17 +937,18 @@ async def test_the_users_own_keys_work_and_a_clash_is_named(
         assert desk.heard == [("pause",), ("request_discovery",)]
 
 
-async def test_sentences_name_the_users_own_keys(desk: Desk, bus: Bus, facts: Facts, engine: Any) -> None:
+async def test_sentences_name_the_users_own_keys(
+    desk: Desk, bus: Bus, facts: Facts, engine: Any, settle: Settle
+) -> None:
     """What the line below the list says to press is what the keymap says."""
     app = FocusFlowApp(desk, bus, replace(facts, keys={"retry": "f7", "skip": "X"}), engine)
     async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
         await at(pilot, FAILED)
-        await pilot.pause(0.3)
-        app.table.go_to(FAILED)
-        await pilot.pause(0.3)
+        await settle(pilot)
         assert "F7 tries again" in str(app._sentence.said)
         app.table.go_to(SKIPPED)
-        await pilot.pause(0.3)
+        await settle(pilot)
         assert "Press X to do it after all." in str(app._sentence.said)
 
 
@@ -978,6 +979,29 @@ async def test_a_read_only_screen_names_no_key_that_would_write(
         await settle(pilot)
         assert "Failed at transcribe: " in text_of(pilot.app)
         assert "tries again" not in text_of(pilot.app)
+
+
+async def test_the_footer_names_no_key_that_is_a_letter_or_not_heard(opened: Opened, settle: Settle) -> None:
+    """While one types, here or in a pane, and below every question; afterwards it is as before."""
+    async with opened() as pilot:
+
+        async def footer(*keys: str) -> str:
+            await pilot.press(*keys)
+            await settle(pilot)
+            return " ".join(str(pilot.app._keys_line.said).split())
+
+        await at(pilot, COMPLETED)
+        before = await footer()
+        assert before.startswith("? help q quit")
+        assert await footer("slash", "a") == "Enter done Esc as before"
+        assert await footer("escape") == before
+        for key in ("question_mark", "B", "colon", "m", "q"):
+            assert await footer(key) == ""
+            assert await footer("escape") == before
+        in_pane = await footer("enter", "2")
+        assert await footer("slash", "a") == "Enter done Esc end search"
+        assert await footer("escape") == in_pane
+        assert await footer("e") == ""
 
 
 async def test_a_search_tells_how_many_it_found(opened: Opened, settle: Settle) -> None:
