@@ -294,7 +294,9 @@ def keymap(wishes: Mapping[str, str], *scopes: Sequence[Action]) -> Keymap:
     scopes = scopes or (ACTIONS,)
     names = {action.id for scope in scopes for action in scope}
     problems = [
-        f"screen.keys.{name}: there is no such action; ? shows what there is." for name in wishes if name not in names
+        f"screen.keys.{name}: there is no such action; the help shows what there is."
+        for name in wishes
+        if name not in names
     ]
     keys: dict[str, tuple[str, ...]] = {}
     for scope in scopes:

@@ -94,7 +94,7 @@ class Commands:
         elif view.filter != JobFilter():
             app.list_calls(JobFilter())
         else:
-            app.say("This is the front page. q quits.")
+            app.say(f"This is the front page. {app.facts.key('quit')} quits.")
 
     def search(self) -> None:
         self._app.open_search()

@@ -72,7 +72,7 @@ class SearchBox(Input):
     """Where somebody types what to search for."""
 
     def __init__(self) -> None:
-        super().__init__(id="search", compact=True, placeholder="Search contact, number, transcript, summary; Esc ends")
+        super().__init__(id="search", compact=True, placeholder="Search contact, number, transcript, summary")
         self.cursor_blink = False
         self.display = False
         self.before = ""

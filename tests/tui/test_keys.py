@@ -981,6 +981,14 @@ async def test_a_read_only_screen_names_no_key_that_would_write(
         assert "tries again" not in text_of(pilot.app)
 
 
+async def test_the_front_page_names_the_users_own_key_to_quit(opened: Opened, facts: Facts, settle: Settle) -> None:
+    """Where Esc has nothing more to leave."""
+    async with opened(facts=replace(facts, keys={"quit": "Q"})) as pilot:
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "This is the front page. Q quits." in status(pilot)
+
+
 async def test_the_footer_names_no_key_that_is_a_letter_or_not_heard(opened: Opened, settle: Settle) -> None:
     """While one types, here or in a pane, and below every question; afterwards it is as before."""
     async with opened() as pilot:

@@ -39,5 +39,5 @@ class Deeds:
             return "Nothing was done."
         done = await self._desk.process([job_id], from_step=step, now=self._facts.clock.now())
         if not done:
-            return "It cannot be done again while somebody works on the call: cancel that first (c), or wait."
+            return f"Somebody works on the call: wait, or {self._facts.key('cancel')} stops that; then it can be done again."
         return f"It goes on from {word}{'' if costs(price) else '; that is free'}."

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, tzinfo
 from enum import StrEnum
 
-from focusflow.domain.jobs import LogLine
+from focusflow.domain.jobs import Job, LogLine
 from focusflow.ports import JobDetail
 from focusflow.tui.detail.missing import no_log
 from focusflow.tui.detail.paragraphs import Paragraph, paragraph
@@ -127,6 +127,7 @@ class LogView:
     """The log on the screen: it stays with its end until somebody scrolls up."""
 
     def __init__(self, facts: Facts) -> None:
+        self._key = facts.key
         self.book = LogBook(facts.budgets.zone)
         self.sheet = Sheet(growing=True)
 
@@ -140,7 +141,10 @@ class LogView:
 
     def draw(self, detail: JobDetail, *, narrow: bool) -> None:
         shown = self.book.paragraphs(narrow=narrow)
-        self.sheet.show(shown or [_in_its_place(detail, filtered=len(self.book) > 0)])
+        self.sheet.show(shown or [self._in_its_place(detail.row.job)])
+
+    def _in_its_place(self, job: Job) -> Paragraph:
+        return paragraph((no_log(job, filtered=len(self.book) > 0, key=self._key), "quiet"))
 
     def hear(self, lines: Iterable[LogLine]) -> bool:
         """Add live lines below; True when the whole must be drawn anew."""
@@ -163,7 +167,3 @@ class LogView:
 
     def text(self) -> str:
         return "\n".join(shown.text for shown in self.sheet.paragraphs)
-
-
-def _in_its_place(detail: JobDetail, *, filtered: bool) -> Paragraph:
-    return paragraph((no_log(detail.row.job, filtered=filtered), "quiet"))

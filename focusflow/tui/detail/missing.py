@@ -1,7 +1,7 @@
 """Why is a text not there yet, or not at all?"""
 
 from focusflow.domain.jobs import Job, Status
-from focusflow.tui.words import held
+from focusflow.tui.words import KeyOf, held
 
 
 def no_transcript(job: Job) -> str:
@@ -36,8 +36,8 @@ def no_summary(job: Job) -> str:
             return "The summary is not kept any more."
 
 
-def no_log(job: Job, *, filtered: bool) -> str:
+def no_log(job: Job, *, filtered: bool, key: KeyOf) -> str:
     """Return a sentence in the place of a log."""
     if filtered:
-        return "No such lines: l shows the others."
+        return f"No such lines: {key('pane_level')} shows the others."
     return "Nothing was logged yet." if job.status is Status.DISCOVERED else "Its log is not kept any more."

@@ -318,7 +318,9 @@ class Detail(Widget):
         what = plain(sheet.needle)
         if not count:
             return f"{what}: not found here"
-        return f"{number} of {count:,}{'' if sheet.measured else '+'}: {what} (n next, N back)"
+        key = self._facts.key
+        ways = f"{key('pane_match')} next, {key('pane_match_back')} back"
+        return f"{number} of {count:,}{'' if sheet.measured else '+'}: {what} ({ways})"
 
     def on_lines_moved(self) -> None:
         self._say()
@@ -497,7 +499,8 @@ class Detail(Widget):
             return
         names = swapped(transcript)
         if names is None:
-            self._answer("Only two speakers, of whom one has a name, can be swapped; e names them.")
+            names_them = f"{self._facts.key('pane_names')} names them"
+            self._answer(f"Only two speakers, of whom one has a name, can be swapped; {names_them}.")
         else:
             self._do(self._deeds.name_speakers(self._detail.row.job.id, names))
 

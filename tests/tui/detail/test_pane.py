@@ -264,6 +264,22 @@ async def test_a_log_without_end_stays_small(shown: Shown, a_call: ACall) -> Non
         assert "line 19999" in text(pilot)
 
 
+async def test_the_panes_name_the_users_own_keys(shown: Shown, desk: Any, facts: Any, a_call: ACall) -> None:
+    """Of what is said in them and below them; a key that was moved is named where it went."""
+    own = {"pane_match": "f5", "pane_match_back": "f6", "pane_names": "E", "pane_level": "z", "pane_search": "f3"}
+    job_id = a_call(Status.COMPLETED)
+    mine = replace(facts, keys=own)
+    documents = desk.documents[job_id]
+    desk.documents[job_id] = replace(documents, transcript=replace(documents.transcript, speakers={}))
+    async with shown(job_id, facts=mine, keys="2sN") as pilot:
+        assert "; E names them." in said(pilot)[0]
+        assert "F3 begins a search" in said(pilot)[1]
+        await pilot.press("slash", *"the", "enter")
+        assert "(F5 next, F6 back)" in text(pilot)
+        await pilot.press("1", "l", "l")
+        assert "No such lines: z shows the others." in text(pilot)
+
+
 # ------------------------------------------------------------------------------------------------------------ search
 
 
