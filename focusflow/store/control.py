@@ -153,7 +153,7 @@ class ControlPart(Stored):
         )
 
     async def _sync_again(self, ids: str, now: datetime) -> Sequence[JobId]:
-        log = [log_picked(Picked(n), "To be brought to the sinks again.", step=Step.SYNC, now=now) for n in (0, 1)]
+        log = [log_picked(Picked(n), "To be delivered again.", step=Step.SYNC, now=now) for n in (0, 1)]
         results = await self._database.run(
             [sql.REQUEST_SYNC(ids=ids, now=now), sql.RESYNC_COMPLETED(ids=ids, now=now), *log]
         )

@@ -17,7 +17,7 @@ from focusflow.store.sql import inbox as sql
 from focusflow.store.sql import ledger
 from focusflow.store.stored import Stored, log_picked
 
-WAITING_FOR_SIDECAR = "Waiting for its sidecar, which tells how long the call was."
+WAITING_FOR_SIDECAR = "Waiting for the recorder's details, which tell how long the call was."
 _TWIN = "Skipped: the same recording is here already."
 _FINGERPRINT = "rules_fingerprint"
 _FIRST_STARTED = "first_started_at"
@@ -99,7 +99,8 @@ class InboxPart(Stored):
             skip_reason=skip_reason,
             now=now,
         )
-        length = f"{duration_seconds:.0f} seconds, by its {duration_source}"
+        told_by = "the recorder's details" if duration_source is DurationSource.SIDECAR else f"its {duration_source}"
+        length = f"{duration_seconds:.0f} seconds, by {told_by}"
         message = f"Skipped: {skip_reason}" if skip_reason else f"The call lasted {length}."
         results = await self._database.run(
             [measured, ledger.RELEASE_UNSPENT(ids=Picked(), now=now), log_picked(Picked(), message, now=now)]

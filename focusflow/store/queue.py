@@ -45,7 +45,7 @@ class QueuePart(Purses):
                 sql.LOG_HOLDS(ids=Computed(plan.newly_held), now=now),
                 ledger.RESERVE_TRANSCRIPT(ids=claimed, now=now),
                 ledger.RESERVE_SUMMARY(ids=claimed, now=now),
-                log_picked(claimed, f"Taken by {claimed_by}.", now=now),
+                log_picked(claimed, f"Work on it begins, by {claimed_by}.", now=now),
             ]
         )
         choice, rows = plan.choice(results), sorted(results[_CLAIMED], key=lambda row: _rank(row, limits.newest_first))

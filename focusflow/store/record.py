@@ -42,7 +42,7 @@ _BEGUN = {
     Step.DOWNLOAD: "Downloading the recording.",
     Step.TRANSCRIBE: "Transcribing.",
     Step.SUMMARIZE: "Summarising.",
-    Step.SYNC: "Bringing it to the sinks.",
+    Step.SYNC: "Delivering it.",
 }
 _REUSE = {
     Step.TRANSCRIBE: (sql.REUSE_TRANSCRIPT, "The transcript is there already: it is used again."),

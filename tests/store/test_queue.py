@@ -40,7 +40,7 @@ async def test_a_claim_takes_a_lease_reserves_the_price_and_says_so(world: World
     changed, logged = world.events()
     assert changed == JobChanged(job_id=job_id, status=Status.TRANSCRIBING)
     assert isinstance(logged, JobLogged)
-    assert logged.line.message == "Taken by worker."
+    assert logged.line.message == "Work on it begins, by worker."
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

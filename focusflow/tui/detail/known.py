@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import starmap
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -164,15 +165,38 @@ def _money(detail: JobDetail, when: _When) -> Iterator[Known]:
         yield Known(label=STEP_WORDS[charge.step].capitalize(), shown=_charge(charge, when))
 
 
+_CHARGES = {"reserved": "set aside", "settled": "paid", "released": "not spent"}
+
+
 def _charge(charge: ChargeRow, when: _When) -> str:
     amount = charge.estimate_micros if charge.actual_micros is None else charge.actual_micros
-    parts = [f"{charge.state} {usd(amount)}", " ".join(filter(None, (charge.provider, charge.model)))]
+    parts = [
+        f"{_CHARGES.get(charge.state, charge.state)} {usd(amount)}",
+        " ".join(filter(None, (charge.provider, charge.model))),
+    ]
     if charge.actual_micros is not None and charge.estimate_micros is not None:
         parts.append(f"estimated {usd(charge.estimate_micros)}")
     if charge.state == "settled" and not charge.usage_known:
         parts.append("usage not told, so the estimate stands")
-    parts += [", ".join(f"{name} {value}" for name, value in charge.usage.items()), charge.external_ref or ""]
+    parts += [", ".join(filter(None, starmap(_used, charge.usage.items()))), charge.external_ref or ""]
     return "; ".join([*filter(None, parts), when(charge.settled_at or charge.reserved_at)])
+
+
+def _used(name: str, value: object) -> str:
+    """Return a quantity of the bill: `2:27 of audio`, `speaker labels`, `1,204 input tokens`; nothing for none of it."""
+    match value:
+        case int() | float() if name == "audio_seconds":
+            return f"{length(value)} of audio"
+        case int() | float():
+            return f"{value:,} {_words(name)}" if value else ""
+        case list() | tuple():
+            return ", ".join(_words(str(part)) for part in value)
+        case _:
+            return f"{_words(name)}: {value}" if value else ""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _recording(job: Job, when: _When) -> Iterator[Known]:

@@ -23,7 +23,7 @@ class Level(StrEnum):
     """Which lines are shown: those of that weight and above."""
 
     ALL = "all"
-    WARNINGS = "warnings"
+    WARNINGS = "warnings and errors"
     ERRORS = "errors"
 
     def shows(self, line: LogLine) -> bool:
@@ -100,6 +100,10 @@ class LogBook:
         """Say whether the level lets any line through."""
         return any(map(self.level.shows, self._lines))
 
+    def count(self) -> int:
+        """Return how many lines the level lets through."""
+        return sum(map(self.level.shows, self._lines))
+
     def trim(self) -> bool:
         """Let go of the oldest lines when there are many too many; True when that happened."""
         if len(self._lines) <= self._kept + self._kept // 4:
@@ -162,7 +166,7 @@ class LogView:
     def state(self) -> str:
         parts = [many(len(self.book), "line")]
         if self.book.level is not Level.ALL:
-            parts.append(f"only {self.book.level}")
+            parts = [f"{self.book.count():,} of {parts[0]}", f"only {self.book.level}"]
         return ", ".join([*parts, "following" if self.sheet.follows else "holding"])
 
     def text(self) -> str:

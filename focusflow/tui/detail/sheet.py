@@ -235,9 +235,9 @@ class Sheet:
         return self._start(index) + max(0, bisect_right([row.start for row in rows], at) - 1)
 
     def place(self) -> str:
-        """Return which part is in sight: `all`, `1-20 of 180`, or how far the end is known."""
+        """Return which part is in sight: `all in sight`, `1-20 of 180`, or how far the end is known."""
         if self.measured and self.rows <= self.height:
-            return "all"
+            return "all in sight"
         last = min(self.rows, self.top + self.height)
         return f"{self.top + 1:,}-{last:,} of {self.rows:,}{'' if self.measured else '+'}"
 

@@ -83,8 +83,8 @@ class TranscriptView:
     def state(self) -> str:
         if self._transcript is None:
             return ""
-        parts = [many(len(self._transcript.utterances), "turn"), self._transcript.language or ""]
-        return ", ".join(filter(None, parts))
+        turns, language = many(len(self._transcript.utterances), "turn"), self._transcript.language
+        return f"{turns}, spoken in {one_line(language)}" if language else turns
 
     def text(self) -> str:
         return timed_text(self._transcript) if self._transcript is not None else ""

@@ -15,7 +15,7 @@ from focusflow.domain.jobs import JobId, LogLine, Status, Step
 from focusflow.domain.transcript import Transcript, Utterance
 from focusflow.errors import StoreBusy
 from focusflow.events import JobLogged, JobProgress, SummaryText
-from focusflow.ports import SummaryVersion
+from focusflow.ports import ChargeRow, SummaryVersion
 from focusflow.tui.detail import DETAIL_ACTIONS, Detail
 from focusflow.tui.detail.views import Pane
 
@@ -219,6 +219,7 @@ async def test_the_level_filters_the_log(shown: Shown, desk: Any, a_call: ACall)
         await pilot.press("l")
         assert "all is well" not in text(pilot)
         assert "warning: that was slow" in text(pilot)
+        assert " 1 of 3 lines, only warnings and errors, following" in text(pilot)
         await pilot.press("l")
         assert "No such lines: l shows the others." in text(pilot)
         desk.log(job_id, "that broke", level="error")
@@ -486,6 +487,35 @@ async def test_a_value_is_copied_as_it_is(shown: Shown, a_call: ACall) -> None:
         await pilot.press("Y")
         await caught_up(pilot)
         assert "lines" in said(pilot)[1]
+
+
+@pytest.mark.parametrize(
+    ("state", "usage", "sentence"),
+    [
+        (
+            "settled",
+            {"audio_seconds": 147.0, "addons": ["speaker_labels"]},
+            "paid $0.0093; 2:27 of audio, speaker labels;",
+        ),
+        ("settled", {"input_tokens": 1_204, "cached_tokens": 0}, "paid $0.0093; 1,204 input tokens;"),
+        ("settled", {"audio_seconds": None, "addons": []}, "paid $0.0093; Mon"),
+        ("released", {}, "not spent $0.0093; Mon"),
+    ],
+)
+async def test_a_bill_is_read_in_words(
+    shown: Shown, desk: Any, a_call: ACall, clock: Any, state: str, usage: dict[str, object], sentence: str
+) -> None:
+    """What was paid for, and not how the ledger spells it."""
+    job_id = a_call(Status.COMPLETED)
+    desk.charges[job_id] = (
+        ChargeRow(
+            id=1, job_id=job_id, step=Step.TRANSCRIBE, state=state, provider=None, model=None, estimate_micros=None,
+            actual_micros=9_300, usage_known=True, usage=usage, external_ref=None, reserved_at=clock.now(),
+            settled_at=clock.now(),
+        ),
+    )  # fmt: skip
+    async with shown(job_id, size=(160, 60), keys="5") as pilot:
+        assert f"Transcribe        {sentence}" in text(pilot)
 
 
 async def test_a_link_is_copied(shown: Shown, a_call: ACall) -> None:
