@@ -583,6 +583,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         if not self._detail_in_sight():
             self._main.add_class("-open")
         self._show_detail()
+        if self.table.view.filter.search:
+            self.detail.seek()
         self.detail.focus()
         self.call_after_refresh(self._show_keys)
 

@@ -391,7 +391,8 @@ class FakeDesk:
             return False
         heard = self.documents.get(job.id)
         said = heard.transcript.text if heard and heard.transcript else ""
-        names = (job.contact_name, job.contact_number, job.file_name, job.title, said)
+        written = heard.summary.markdown if heard and heard.summary else ""
+        names = (job.contact_name, job.contact_number, job.file_name, job.title, said, written)
         return any(filter.search.casefold() in (name or "").casefold() for name in names)
 
     async def page(

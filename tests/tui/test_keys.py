@@ -1012,6 +1012,26 @@ async def test_the_footer_names_no_key_that_is_a_letter_or_not_heard(opened: Ope
         assert await footer("e") == ""
 
 
+@pytest.mark.parametrize(
+    ("word", "before", "pane"),
+    [("oak", "1", "transcript"), ("overview", "1", "summary"), ("sends", "2", "summary"), ("quote", "3", "summary")],
+)
+async def test_after_a_search_enter_shows_the_pane_that_has_the_word(
+    opened: Opened, desk: Desk, settle: Settle, word: str, before: str, pane: str
+) -> None:
+    """The pane that was open last stays if the word is in it too."""
+    async with opened() as pilot:
+        await at(pilot, COMPLETED, "enter", before, "escape")
+        await settle(pilot)
+        pilot.app.list_calls(JobFilter(search=word))
+        pilot.app.detail.mark(word)
+        await settle(pilot)
+        await at(pilot, COMPLETED, "enter")
+        await settle(pilot)
+        assert pilot.app.detail.job_id == COMPLETED
+        assert pilot.app.detail.pane == pane
+
+
 async def test_a_search_tells_how_many_it_found(opened: Opened, settle: Settle) -> None:
     """While one types, and afterwards at the right; the word is marked in the panes."""
     async with opened(size=(120, 40)) as pilot:

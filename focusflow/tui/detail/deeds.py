@@ -24,7 +24,7 @@ class Deeds:
             return "No name was changed."
         if not await self._desk.name_speakers(job_id, names, now=self._facts.clock.now()):
             return "There is no transcript yet whose speakers could be named."
-        return f"Renamed to {', '.join(names.values())}. Summary and page follow; it costs nothing."
+        return f"Renamed; summary and page follow, it costs nothing: {', '.join(names.values())}."
 
     async def use_summary(self, job_id: JobId, version: int) -> str:
         if not await self._desk.use_summary(job_id, version, now=self._facts.clock.now()):

@@ -17,7 +17,7 @@ from focusflow.tui.plain import plain
 from focusflow.tui.words import STEP_WORDS, KeyOf, fit, length, many, sentence, usd
 
 _LABEL_CELLS = 18
-_NARROW_LABEL_CELLS = 12
+_NARROW_LABEL_CELLS = 15
 
 _LENGTH_FROM = {
     DurationSource.SIZE: "guessed from the size of the file",
@@ -82,7 +82,7 @@ def _rows(all_groups: Iterable[Group], cells: int) -> Iterator[tuple[Paragraph, 
         yield paragraph((title, "heading")), None
         for member in known:
             style = member.style or ("link" if member.is_link else "")
-            label = (fit(member.label, cells), "quiet")
+            label = (f"{fit(member.label, cells - 1)} ", "quiet")
             yield paragraph(label, (one_line(member.shown), style), hang=cells, value=member.shown), member
 
 

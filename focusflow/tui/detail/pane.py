@@ -18,7 +18,7 @@ from focusflow import events
 from focusflow.domain.jobs import Job, JobId, LogLine, Status
 from focusflow.domain.transcript import Transcript
 from focusflow.errors import FocusFlowError
-from focusflow.ports import Desk, JobDetail, RunPrice, SummaryVersion
+from focusflow.ports import Desk, Documents, JobDetail, RunPrice, SummaryVersion
 from focusflow.tui.actions import Action
 from focusflow.tui.ask import Ask
 from focusflow.tui.clipboard import copy
@@ -67,7 +67,7 @@ class Detail(Widget):
             self.bad = bad
 
     class PaneChanged(Message):
-        """Another pane is shown: other keys mean something."""
+        """Another pane is shown, or another text in it: other keys mean something."""
 
     def __init__(self, desk: Desk, facts: Facts, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -95,6 +95,8 @@ class Detail(Widget):
         self._drawn: set[Pane] = set()
         self._said = ""
         self._to_mark = ""
+        self._seeks = False
+        """The pane in which the searched word is, is to be shown as soon as the call is read."""
         self._unmarked: set[Pane] = set()
         self._drafts = Drafts()
         self._heard: deque[LogLine] = deque(maxlen=LINES_KEPT)
@@ -174,6 +176,7 @@ class Detail(Widget):
             self._log.book.read(detail.events)
             self._summary.set_versions(versions)
             self._summary.write(self._draft(detail.row.job))
+            self._go_to_word(detail.documents)
         self._top.show(detail)
         self._draw()
 
@@ -182,6 +185,24 @@ class Detail(Widget):
         self._to_mark, self._unmarked = word, set(Pane)
         if self._detail is not None:
             self._draw_anew(self._pane)
+
+    def seek(self) -> None:
+        """Show the pane in which the word that was searched for in the list is: it is why the call is opened."""
+        self._seeks = bool(self._to_mark)
+        if self._detail is not None and self._detail.row.job.id == self._wanted:
+            self._go_to_word(self._detail.documents)
+
+    def _go_to_word(self, documents: Documents) -> None:
+        if not self._seeks:
+            return
+        self._seeks, word = False, self._to_mark.casefold()
+        said = {
+            Pane.TRANSCRIPT: documents.transcript.text if documents.transcript else "",
+            Pane.SUMMARY: f"{documents.summary.title} {documents.summary.markdown}" if documents.summary else "",
+        }
+        holding = [pane for pane, text in said.items() if word in text.casefold()]
+        if holding and self._pane not in holding:
+            self.choose(holding[0])
 
     def _mark(self) -> None:
         if self._pane in self._unmarked:
@@ -206,6 +227,7 @@ class Detail(Widget):
             self._drawn.add(self._pane)
             self._view.draw(self._detail, narrow=self.size.width < NARROW)
             self._mark()
+            self.post_message(self.PaneChanged())
         self._look()
 
     def _look(self) -> None:
@@ -332,7 +354,23 @@ class Detail(Widget):
 
     def in_force(self) -> list[Action]:
         """Return what the keys mean in the pane that is shown."""
-        return [action for action in keys.DETAIL_ACTIONS if self._means_something(action.id)]
+        return [action for action in keys.DETAIL_ACTIONS if self._means_something(action.id) and self._has(action.id)]
+
+    def _has(self, id: str) -> bool:
+        """Say whether there is anything for a key of this pane to work on; without, it is not offered, and says so."""
+        version = self._summary.shown_version()
+        match id:
+            case "pane_older" | "pane_compare":
+                return self._summary.has(-1)
+            case "pane_newer":
+                return self._summary.has(1)
+            case "pane_use":
+                return version is not None and not version.current
+            case "pane_again":
+                return self._steps.chosen_step() is not None
+            case "pane_swap" | "pane_names":
+                return self._detail is not None and self._detail.documents.transcript is not None
+        return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave Esc to the list where there is no search to end; no other key of the panes may get there."""

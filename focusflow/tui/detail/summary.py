@@ -65,11 +65,14 @@ class SummaryView:
 
     def turn(self, way: int) -> bool:
         """Look at an older (-1) or newer (1) version; False: there is none."""
-        place = self._at - way
-        if not 0 <= place < len(self._versions):
+        if not self.has(way):
             return False
-        self._at = place
+        self._at -= way
         return True
+
+    def has(self, way: int) -> bool:
+        """Say whether there is an older (-1) or newer (1) version than the one that is shown."""
+        return 0 <= self._at - way < len(self._versions)
 
     def shown_version(self) -> SummaryVersion | None:
         return self._versions[self._at] if self._at < len(self._versions) else None

@@ -147,6 +147,20 @@ async def test_a_key_of_another_pane_says_which(shown: Shown, a_call: ACall, key
         assert ("pane_swap" in offered) is (keys[0] == "2")
 
 
+@pytest.mark.parametrize(
+    ("keys", "ids"),
+    [
+        ("2", {"pane_swap", "pane_names"}),
+        ("3", {"pane_older", "pane_newer", "pane_compare", "pane_use"}),
+        ("4", {"pane_again"}),
+    ],
+)
+async def test_what_is_not_there_is_not_offered(shown: Shown, a_call: ACall, keys: str, ids: set[str]) -> None:
+    """No version to compare, no step to do again, no speaker to name: their keys say so, and the footer is silent."""
+    async with shown(a_call(Status.DISCOVERED), keys=keys) as pilot:
+        assert ids.isdisjoint(action.id for action in detail(pilot).in_force())
+
+
 async def test_what_writes_is_not_offered_where_nothing_can_be_written(shown: Shown, facts: Any, a_call: ACall) -> None:
     """On a read-only database no key of the panes tries to change it."""
     async with shown(a_call(Status.COMPLETED), facts=replace(facts, read_only=True), keys="2") as pilot:
@@ -516,6 +530,13 @@ async def test_a_bill_is_read_in_words(
     )  # fmt: skip
     async with shown(job_id, size=(160, 60), keys="5") as pilot:
         assert f"Transcribe        {sentence}" in text(pilot)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+async def test_a_label_is_whole_and_apart_from_its_value(shown: Shown, a_call: ACall, width: int) -> None:
+    """However narrow the pane is."""
+    async with shown(a_call(Status.COMPLETED), size=(width, 90), keys="5") as pilot:
+        assert " Transcription " in text(pilot)
 
 
 async def test_a_link_is_copied(shown: Shown, a_call: ACall) -> None:
