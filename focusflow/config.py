@@ -1056,7 +1056,7 @@ def what_is_missing(settings: Settings) -> Iterator[Complaint]:
     if not settings.assemblyai.api_key:
         yield _unset("assemblyai.api_key (ASSEMBLYAI_API_KEY)", "nothing can be transcribed")
     if not settings.openai.api_key and settings.openai.base_url.startswith("https://api.openai.com"):
-        yield _unset("openai.api_key (OPENAI_API_KEY)", "nothing can be summarised", "openai.base_url")
+        yield _unset("openai.api_key (OPENAI_API_KEY)", "nothing can be summarized", "openai.base_url")
 
 
 def _unset(key: str, consequence: str, *because: str) -> Complaint:

@@ -238,7 +238,7 @@ def consequences_in_words(then: Consequences) -> str:
     """Return what follows."""
     parts = [f'skipped, "{then.skip}"'] if then.skip is not None else []
     parts += ["processed, whatever their direction, type or length"] if then.process else []
-    parts += [f"summarised by {then.model}"] if then.model else []
+    parts += [f"summarized by {then.model}"] if then.model else []
     parts += [f"with the prompt {then.prompt}"] if then.prompt else []
     parts += [f"spoken in {then.language}"] if then.language else []
     parts += ["not held back by budgets"] if then.budget_exempt else []

@@ -138,7 +138,7 @@ class _Writer:
         """Summarise what fits at once; else its parts, and then their summaries together."""
         parts = await anyio.to_thread.run_sync(self._parts, transcript, prompt)
         if len(parts) > 1:
-            await self._say_in_parts(f"it is summarised in {len(parts)} parts")
+            await self._say_in_parts(f"it is summarized in {len(parts)} parts")
         texts = [told for part in parts for told in await self._tell(part, prompt, live=len(parts) == 1)]
         return texts[0] if len(texts) == 1 else await self._merge(texts)
 
@@ -164,7 +164,7 @@ class _Writer:
             return [await self._ask(asked, live=live)]
         except TooLong as exc:
             halves = await anyio.to_thread.run_sync(self._halves, part, asked, exc)
-        await self._say_in_parts("a part that was refused is summarised in smaller ones")
+        await self._say_in_parts("a part that was refused is summarized in smaller ones")
         return [told for half in halves for told in await self._tell(half, prompt)]
 
     def _halves(self, part: str, asked: str, refused: TooLong) -> list[str]:

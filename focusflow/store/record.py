@@ -41,7 +41,7 @@ _BEGIN = {
 _BEGUN = {
     Step.DOWNLOAD: "Downloading the recording.",
     Step.TRANSCRIBE: "Transcribing.",
-    Step.SUMMARIZE: "Summarising.",
+    Step.SUMMARIZE: "Summarizing.",
     Step.SYNC: "Delivering it.",
 }
 _REUSE = {
@@ -235,7 +235,7 @@ class RecordPart(Stored):
         ]
         paid = _settle(job_id, Step.SUMMARIZE, answers, now)
         done = [] if attempt_id is None else [_close(claim, attempt_id, Outcome.DONE, None, cost, now)]
-        line = log_one(job_id, f"Summarised by {summary.model}.", step=Step.SUMMARIZE, now=now)
+        line = log_one(job_id, f"Summarized by {summary.model}.", step=Step.SUMMARIZE, now=now)
         move = _Move(first=paid, guard=guard, then=[*keep, *done], line=line)
         if going_on:
             return await self._advance_and_begin(claim, move, Status.SUMMARIZING, Step.SYNC, now)

@@ -156,7 +156,7 @@ ACTIONS: tuple[Action, ...] = (
            group=Group.CALL, fits=WORKING, unless="Nobody works on this call now.", verb="cancel", footer=85),
     Action(id="skip", keys="x", word="skip", help="Do not do this call; again: do it after all", group=Group.CALL,
            fits=(*SKIPPABLE, Status.SKIPPED), unless=_DONE, verb="skip", footer=70),
-    Action(id="resummarise", keys="m", word="summarise again", help="Write the summary anew (cheap)",
+    Action(id="resummarize", keys="m", word="summarize again", help="Write the summary anew (cheap)",
            group=Group.CALL, fits=(Status.COMPLETED,), unless=_OPEN, verb="resummarize", asks=True, footer=45),
     Action(id="resync", keys="N", word="sync again", help="Bring the call to Notion again (free)", group=Group.CALL,
            fits=(Status.COMPLETED,), unless=_OPEN, verb="process --from sync", footer=50),

@@ -147,8 +147,8 @@ class Commands:
     def process(self) -> None:
         self._process("process", "Do")
 
-    def resummarise(self) -> None:
-        self._process("resummarise", "Summarise again", Step.SUMMARIZE, always=True)
+    def resummarize(self) -> None:
+        self._process("resummarize", "Summarize again", Step.SUMMARIZE, always=True)
 
     def retranscribe(self) -> None:
         self._process("retranscribe", "Transcribe again", Step.TRANSCRIBE, always=True)

@@ -89,7 +89,7 @@ class Deeds:
         what = {
             None: "in the queue, whatever the rules say",
             Step.SYNC: "brought to Notion again",
-            Step.SUMMARIZE: "summarised again",
+            Step.SUMMARIZE: "summarized again",
         }
         will = what.get(from_step, "transcribed again")
         return _told(done, max(of, len(job_ids)), f"{'is' if len(done) == 1 else 'are'} {will}", "can be done now")

@@ -20,7 +20,7 @@ STATUS_WORDS: Mapping[Status, str] = {status: str(status) for status in Status}
 STEP_WORDS: Mapping[Step, str] = {
     Step.DOWNLOAD: "download",
     Step.TRANSCRIBE: "transcribe",
-    Step.SUMMARIZE: "summarise",
+    Step.SUMMARIZE: "summarize",
     Step.SYNC: "Notion",
 }
 

@@ -267,7 +267,7 @@ def test_a_list_of_rules_is_read_and_said_again() -> None:
         (
             "incoming or outgoing calls of type phone with Robert Hale, Meridian* with number +4420* of at least 10 s "
             "of at most 60.5 s on Sat, Sun from 22:00 to 06:00: "
-            "summarised by small, with the prompt p.md, spoken in de, not held back by budgets"
+            "summarized by small, with the prompt p.md, spoken in de, not held back by budgets"
         ),
         'calls with Mum: skipped, "private"',
         "every call: processed, whatever their direction, type or length",

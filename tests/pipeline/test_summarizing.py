@@ -172,7 +172,7 @@ async def test_a_long_call_is_summarised_in_parts_and_merged(works: OpenWorks) -
             assert sum(part.count(f": {line.text}\n") for part in parts) >= 1, line
         turns = sum(part.partition("<transcript>")[2].count("] ") for part in parts)
         assert turns == len(SCRIPTS[LONG].utterances)
-        assert "it is summarised in" in await w.told(job_id)
+        assert "it is summarized in" in await w.told(job_id)
         assert job.cost_micros == w.bill_micros()
 
 

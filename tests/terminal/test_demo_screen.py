@@ -16,7 +16,7 @@ def test_the_demo_from_its_first_picture_to_its_farewell(open_terminal: OpenTerm
 
     # why did it fail? the line below the table says it; one key goes there, one mends it
     terminal.press("e")
-    terminal.until("Failed at summarise: The language model's server")
+    terminal.until("Failed at summarize; r tries")
     terminal.press("r")
     terminal.until("Try again:")
     terminal.press("y")

@@ -221,7 +221,7 @@ def _documents(detail: JobDetail) -> Iterator[Known]:
         names = (f"{label}: {name}" for label, name in transcript.speakers.items())
         yield Known(label="Speakers", shown=", ".join(names))
     if summary is not None:
-        yield Known(label="Summarised by", shown=summary.model)
+        yield Known(label="Summarized by", shown=summary.model)
         yield Known(label="Prompt", shown=summary.prompt_hash)
 
 
