@@ -311,7 +311,7 @@ async def mark(pilot: Any, settle: Settle, *job_ids: JobId) -> None:
     ("key", "question", "wish"),
     [
         ("N", None, ("process", (COMPLETED, ALSO_COMPLETED), Step.SYNC)),
-        ("m", "Summarise again: 2 of 4 marked calls?", ("process", (COMPLETED, ALSO_COMPLETED), Step.SUMMARIZE)),
+        ("m", "Summarize again: 2 of 4 marked calls?", ("process", (COMPLETED, ALSO_COMPLETED), Step.SUMMARIZE)),
         ("r", "Try again: 1 of 4 marked calls?", ("retry", (FAILED,))),
         ("n", "Do: 2 of 4 marked calls?", ("process", (FAILED, SKIPPED), None)),
         ("T", "Transcribe again: 3 of 4 marked calls?",
@@ -354,7 +354,7 @@ async def test_the_footer_counts_the_marked_calls_that_a_key_fits(opened: Opened
     async with opened(size=(200, 50)) as pilot:
         await mark(pilot, settle, FAILED, SKIPPED, COMPLETED, ALSO_COMPLETED)
         footer = text_of(pilot.app).splitlines()[-1]
-        for offer in ("r retry 1 ", "n do now 2 ", "x skip 1 ", "N sync again 2 ", "m summarise again 2 "):
+        for offer in ("r retry 1 ", "n do now 2 ", "x skip 1 ", "N sync again 2 ", "m summarize again 2 "):
             assert offer in footer
         assert "cancel" not in footer
         await pilot.press("c")
