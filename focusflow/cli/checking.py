@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from focusflow.cli import output
+from focusflow.cli.logbook import log_file
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import Options, run_async
-from focusflow.cli.work import log_file
 from focusflow.config import (
     Complaint,
     Settings,

@@ -22,9 +22,10 @@ import anyio
 import anyio.to_thread
 
 from focusflow.cli import output
+from focusflow.cli.logbook import logging_for
 from focusflow.cli.outcome import Exit, Finished, say
 from focusflow.cli.session import now, run_async
-from focusflow.cli.work import logging_for, stopping_on_signals
+from focusflow.cli.work import stopping_on_signals
 from focusflow.config import Settings, load, screen_environment
 from focusflow.domain.jobs import JobId, Status
 from focusflow.domain.money import format_usd

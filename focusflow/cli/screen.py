@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from focusflow.cli.desk import LateDesk
 from focusflow.cli.engine import HostedEngine
+from focusflow.cli.logbook import logging_for, warn_at_start
 from focusflow.cli.outcome import BY_SIGNAL, Exit, Finished, say
 from focusflow.cli.session import Options, collect_from_now_on, run_async
-from focusflow.cli.work import logging_for, warn_at_start
 from focusflow.config import Settings, missing_for_work, surroundings
 from focusflow.errors import StoreError, StoreReadOnly
 from focusflow.events import Bus

@@ -40,9 +40,9 @@ class Options:
 
     def keep_traceback(self, error: BaseException) -> str:
         """Write the traceback of a mistake to the log and return a sentence that says where it is."""
-        from focusflow.cli.mistakes import kept
+        from focusflow.cli.logbook import keep_traceback
 
-        return kept(error, self)
+        return keep_traceback(error, self.load)
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]], *, collects: bool = False) -> T:

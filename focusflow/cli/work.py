@@ -3,21 +3,21 @@
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskStatus
 
 from focusflow.cli import output
+from focusflow.cli.logbook import logging_for, warn_at_start
 from focusflow.cli.outcome import BY_SIGNAL, Exit, Finished, say
 from focusflow.cli.session import Options, control_of, now, resolved, run_async
-from focusflow.config import Loaded, Settings, missing_for_looking, nearly_ours, open_to_others, secrets
+from focusflow.config import Settings, missing_for_looking
 from focusflow.domain.jobs import PHASES, WORKING, JobId, Phase, Status, Step
 from focusflow.errors import ConfigError, StoreBusy
 from focusflow.ports import JobRow, RunPrice
@@ -29,32 +29,6 @@ _log = logging.getLogger(__name__)
 
 BUSY_PAUSE_SECONDS = 2.0
 """Between two looks at a database that somebody keeps locked; each look itself waits a while."""
-
-
-@contextmanager
-def logging_for(settings: Settings, *, quiet: bool = False) -> Iterator[None]:
-    """Log to the file and, unless *quiet*, to stderr. Raises `ConfigError` when the file cannot be written."""
-    from focusflow.logs import logging_to
-
-    with logging_to(
-        level=settings.logging.level,
-        file=log_file(settings),
-        stream=None if quiet else sys.stderr,
-        json_lines=settings.logging.json_lines,
-        secrets=secrets(settings),
-    ):
-        yield
-
-
-def warn_at_start(loaded: Loaded) -> None:
-    """Log what is no mistake and may be none of the user's wishes: misspelt names, files with keys that others may read."""
-    for note in (*nearly_ours(), *open_to_others(loaded)):
-        _log.warning(note)
-
-
-def log_file(settings: Settings) -> Path:
-    """Return the log that the settings name."""
-    return (settings.logging.file or settings.data_path / "focusflow.log").expanduser()
 
 
 @dataclass(slots=True)

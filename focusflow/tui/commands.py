@@ -1,4 +1,7 @@
-"""What does each key start? One method an action, named as in the registry."""
+"""What does each key start? One method an action, named as in the registry.
+
+A dialog is imported when it is first wanted: the first picture does not wait for it.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -8,23 +11,21 @@ from msgspec.structs import replace
 
 from focusflow.domain.jobs import Job, JobId, Status, Step
 from focusflow.ports import JobFilter, Order, Override
-from focusflow.tui import actions, budget
+from focusflow.tui import actions
 from focusflow.tui.actions import Group
 from focusflow.tui.ask import Ask
-from focusflow.tui.budget import BudgetScreen, Case, Choice, Wish
 from focusflow.tui.clipboard import copy
 from focusflow.tui.counts import CELLS, cell_of, number
 from focusflow.tui.deeds import costs
 from focusflow.tui.detail.keys import DETAIL_ACTIONS
 from focusflow.tui.facts import Leaving
-from focusflow.tui.help import Help, page
 from focusflow.tui.money import at_stake
-from focusflow.tui.palette import Palette
 from focusflow.tui.plain import plain
 from focusflow.tui.words import contact, many
 
 if TYPE_CHECKING:
     from focusflow.tui.app import FocusFlowApp
+    from focusflow.tui.budget import Case, Wish
 
 DoneTo = Callable[[Sequence[JobId], int], Awaitable[str]]
 """Does something to calls, and says how it went; the number tells among how many they were chosen."""
@@ -256,6 +257,8 @@ class Commands:
     # ---------------------------------------------------------------------------------------------------------- money
 
     def budget(self) -> None:
+        from focusflow.tui.budget import BudgetScreen, Case, answer
+
         app, job_ids = self._app, self._app.table.chosen()
 
         async def flow() -> None:
@@ -271,16 +274,18 @@ class Commands:
             if wish is None:
                 app.tell("The budget stays.")
             else:
-                app.tell(budget.answer(wish, await self._wished(wish, case), case, app.facts.key("budget")))
+                app.tell(answer(wish, await self._wished(wish, case), case, app.facts.key("budget")))
 
         app.run_flow(flow)
 
-    async def _wished(self, wish: Wish, case: Case) -> Sequence[Override]:
+    async def _wished(self, wish: "Wish", case: "Case") -> Sequence[Override]:
         """Ask the desk for what was chosen."""
+        from focusflow.tui.budget import RAISES, Choice
+
         deeds = self._app.deeds
         match wish.choice:
             case Choice.RAISE | Choice.WEEK | Choice.MONTH:
-                return [await deeds.raise_budget(budget.RAISES[wish.choice], wish.amount_micros)]
+                return [await deeds.raise_budget(RAISES[wish.choice], wish.amount_micros)]
             case Choice.THROUGH:
                 return await deeds.let_through(case.job_ids)
             case Choice.LIFT:
@@ -314,6 +319,8 @@ class Commands:
         self._app.say("Read again.")
 
     def palette(self) -> None:
+        from focusflow.tui.palette import Palette
+
         app = self._app
         panes = app.detail.in_force() if app.context().detail else []
         mine = [action for action in panes if action.id not in ("pane_down", "pane_up")]
@@ -331,6 +338,8 @@ class Commands:
         app.push_screen(Palette([*mine, *listed], app.keys, refused), run)
 
     def help(self) -> None:
+        from focusflow.tui.help import Help, page
+
         app, facts = self._app, self._app.facts
         about = [
             f"FocusFlow {facts.version} on {plain(facts.database)}, as {plain(facts.instance)}. Esc closes this page."

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
+from focusflow.cli.logbook import logging_for
 from focusflow.cli.screen import Purpose, host
 from focusflow.cli.session import run_async
-from focusflow.cli.work import logging_for
 from focusflow.config import load
 from focusflow.domain.jobs import JobId, LogLine, Status, Step
 from focusflow.events import Bus, JobChanged, JobLogged, JobProgress, LoopTicked, SummaryText

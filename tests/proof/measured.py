@@ -16,8 +16,8 @@ from pathlib import Path
 
 import anyio
 
+from focusflow.cli.logbook import logging_for
 from focusflow.cli.session import run_async
-from focusflow.cli.work import logging_for
 from focusflow.config import load
 from focusflow.wiring import Works, opened_works
 

@@ -28,7 +28,6 @@ from focusflow.tui.detail.drafts import Drafts
 from focusflow.tui.detail.known import KnownView
 from focusflow.tui.detail.lines import Lines
 from focusflow.tui.detail.log import LINES_KEPT, LogView
-from focusflow.tui.detail.speakers import NameSpeakers, swapped
 from focusflow.tui.detail.steps import StepsView
 from focusflow.tui.detail.summary import SummaryView
 from focusflow.tui.detail.top import Top
@@ -528,10 +527,14 @@ class Detail(Widget):
             self._do(self._named(job_id, transcript))
 
     async def _named(self, job_id: JobId, transcript: Transcript) -> str:
+        from focusflow.tui.detail.speakers import NameSpeakers
+
         names = await self.app.push_screen_wait(NameSpeakers(transcript))
         return await self._deeds.name_speakers(job_id, names or {})
 
     def action_pane_swap(self) -> None:
+        from focusflow.tui.detail.speakers import swapped
+
         transcript = self._spoken()
         if transcript is None or self._detail is None:
             return
