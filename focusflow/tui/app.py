@@ -142,7 +142,9 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         self.keys: Keymap = actions.keymap(facts.keys, actions.ACTIONS, DETAIL_ACTIONS)
         self.older: Older | None = None
         self.table = CallsTable(desk, facts, self.live, id="calls")
-        self.detail = Detail(desk, facts, id="detail")
+        self.detail = Detail(desk, facts)
+        self._furnishing = self._furnished = False
+        """The panes of a call are brought in; are there."""
         self._header, self._counts, self._money = Header(facts, self.live, engine), Counts(), MoneyBand(facts)
         self._sentence, self._status, self._search_box, self._keys_line = Sentence(), StatusLine(), SearchBox(), Keys()
         self._commands = Commands(self)
@@ -156,7 +158,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
             yield from (self._header, self._counts, self._money)
             with Container(id="body"):
                 yield self.table
-                yield self.detail
+                yield Container(id="detail")  # the panes come into it when the first calls are there
             yield from (self._sentence, self._status, self._search_box, self._keys_line)
         yield Static(
             Content(f"The window is too small: FocusFlow needs {SMALLEST[0]} columns and {SMALLEST[1]} lines."),
@@ -224,11 +226,14 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     def on_heard(self, message: Heard) -> None:
         for event in message.events:
-            self.detail.heard(event)
             if isinstance(event, ServiceChanged) and event.state is ServiceState.BROKEN:
                 self.say(f"{event.service} is broken: {event.reason}", bad=True)
+            elif isinstance(event, ServiceChanged) and event.state is ServiceState.LIMITED and event.until is None:
+                self.say(f"{event.service}: {event.reason}", bad=True)  # what it lacks is not mended by waiting
             elif isinstance(event, LoopTicked) and event.error and not _failed_before(self.live, event):
                 self.say(f"{event.loop} failed: {event.error}", bad=True)
+        if self._furnished:
+            self.detail.heard(*message.events)
         changes = digest(message.events, self.live)
         self._show_changes(changes, lost=message.lost)
 
@@ -292,10 +297,12 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         return f"Paused: {self.facts.key('resume')} goes on." if self.live.control.paused else ""
 
     def on_calls_table_listed(self, message: CallsTable.Listed) -> None:
+        self._furnish_once()
         self._show_listed()
         self._show_keys()
 
     def on_calls_table_trouble(self, message: CallsTable.Trouble) -> None:
+        self._furnish_once()
         self.say(message.sentence, bad=True)
 
     def _show_listed(self) -> None:
@@ -578,8 +585,22 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         focused = self._main.focused
         return focused is not None and self.detail in focused.ancestors_with_self
 
+    def _furnish_once(self) -> None:
+        """Bring the panes of a call in: half of what there is to style, which the first picture does not wait for."""
+        if not self._furnishing:
+            self._furnishing = True
+            self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        await self._main.query_one("#detail").mount(self.detail)
+        self._furnished = True
+        self._show_detail_soon()
+
     def open_detail(self) -> None:
         """Give the keyboard to the panes of the call; on a narrow screen they take its whole width."""
+        if not self._furnished:
+            self.call_after_refresh(self.open_detail)
+            return
         if not self._detail_in_sight():
             self._main.add_class("-open")
         self._show_detail()
@@ -611,7 +632,7 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
     def _show_detail(self) -> None:
         row = self.table.row
         job_id = row.job.id if row else None
-        if self.detail.job_id != job_id:
+        if self._furnished and self.detail.job_id != job_id:
             go_on_beside(self, partial(self.detail.show, job_id), group="detail", exclusive=True)
 
     def on_detail_pane_changed(self, message: Detail.PaneChanged) -> None:

@@ -21,7 +21,6 @@ from focusflow.tui.app import FocusFlowApp, Hosted
 from focusflow.tui.ask import Ask
 from focusflow.tui.budget import BudgetScreen
 from focusflow.tui.commands import Commands
-from focusflow.tui.detail.pane import Detail
 from focusflow.tui.detail.views import Pane
 from focusflow.tui.facts import Facts, Leaving, Role
 from focusflow.tui.foot import SearchBox, StatusLine
@@ -173,7 +172,7 @@ async def test_enter_opens_the_call_and_escape_goes_back(opened: Opened, settle:
     async with opened() as pilot:
         await at(pilot, COMPLETED, "enter")
         await settle(pilot)
-        assert pilot.app.query_one(Detail).display
+        assert pilot.app.query_one("#detail").display
         assert not pilot.app.table.display
         assert pilot.app.detail.job_id == COMPLETED
         await pilot.press("escape")

@@ -40,13 +40,13 @@ from focusflow.tui.words import fit, symbols
 
 GATHER_SECONDS = 0.1
 """A burst of events is one repaint."""
-MOVING_SECONDS = 1.0
-"""What moves the whole pane, a log that grows without end, is painted this often."""
+MOVING_SECONDS = 0.9
+"""What moves the whole pane, a log that grows without end, is painted this often: at each of the news of every second."""
 NARROW = 64
 """Cells below which there is no room for columns."""
-TALL = 18
+TALL = 17
 """Lines from which on one can stay empty."""
-LOW = 12
+LOW = 11
 """Lines below which what is wrong gets two of them at most."""
 
 _log = logging.getLogger(__name__)
@@ -241,8 +241,14 @@ class Detail(Widget):
 
     # --------------------------------------------------------------------------------------------------------- live news
 
-    def heard(self, event: events.Event) -> None:
-        """Take note of something that happened; the screen follows within a moment, once for a whole burst."""
+    def heard(self, *burst: events.Event) -> None:
+        """Take note of what happened; it is shown at once, or as soon as what moves may move again."""
+        for event in burst:
+            self._note(event)
+        if not self._waiting and (self._heard or self._stale or self._fresh_words or self._progress):
+            self._catch_up()
+
+    def _note(self, event: events.Event) -> None:
         match event:
             case events.SummaryText():
                 self._fresh_words |= self._drafts.hear_piece(event) and event.job_id == self._wanted
@@ -253,10 +259,6 @@ class Detail(Widget):
                 self._stale |= event.job_id == self._wanted
             case events.JobProgress(job_id=job_id) if job_id == self._wanted:
                 self._progress = event
-            case _:
-                return
-        if self._heard or self._stale or self._fresh_words or self._progress:
-            self._soon(GATHER_SECONDS)
 
     def _soon(self, seconds: float) -> None:
         if not self._waiting:

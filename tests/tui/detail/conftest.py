@@ -42,8 +42,7 @@ class Frame(App[None]):
 
     async def catch_up(self, pilot: Pilot[Any]) -> None:
         """Let the panes hear what happened, and wait until they show it."""
-        for event in self.events.drain():
-            self.detail.heard(event)
+        self.detail.heard(*self.events.drain())
         await pilot.pause(0.25)
         await pilot.pause()
 
