@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 STORY = (
     "Found ",
     "The call lasted ",
-    "Taken by ",
+    "Work on it begins, by ",
     "Downloading the recording.",
     "Transcribing.",
     "Uploaded.",
     "Ordered transcript ",
     "The transcript is here.",
-    "Summarising.",
-    "Summarised by ",
-    "Bringing it to the sinks.",
+    "Summarizing.",
+    "Summarized by ",
+    "Delivering it.",
     "Completed.",
 )
 """What a call's log tells of its way, one line each."""
@@ -55,13 +55,18 @@ def test_a_run_finds_processes_and_ends(machine: Machine) -> None:
     assert machine.server.bill("assemblyai") == 2
 
 
+def last_told(err: str) -> str:
+    """Return the last of the lines of JSON that a run without a terminal writes to stderr, as words."""
+    return str(json.loads(err.splitlines()[-1])["event"])
+
+
 def test_a_run_until_idle_says_how_everything_stands(make_machine: MakeMachine) -> None:
     """One sentence at the end, with the numbers of the database and when the next call is due."""
     refused = Fault(service="assemblyai", kind="status", status=401, path="/v2/upload", times=1)
     machine = make_machine(faults=[refused])
     machine.server.add("Linden")
 
-    held = machine.run("run", "--until-idle", FOCUSFLOW_TIMEZONE="UTC").err.splitlines()[-1]
+    held = last_told(machine.run("run", "--until-idle", FOCUSFLOW_TIMEZONE="UTC").err)
 
     ((due,),) = machine.rows("SELECT next_attempt_at FROM jobs")
     at = datetime.fromtimestamp(due / 1_000, ZoneInfo("UTC"))
@@ -73,12 +78,10 @@ def test_a_run_until_idle_says_how_everything_stands(make_machine: MakeMachine) 
     machine.server.add("Carmen", "Voice 004")
     (job,) = machine.jobs()
     assert machine.run("skip", job["id"]).code == 0
-    assert machine.run("run", "--until-idle").err.splitlines()[-1] == (
-        "Nothing left to do now: 1 completed, 2 skipped."
-    )
+    assert last_told(machine.run("run", "--until-idle").err) == "Nothing left to do now: 1 completed, 2 skipped."
     machine.run("unskip", job["id"])
     machine.run("pause")
-    assert machine.run("run", "--until-idle").err.splitlines()[-1] == (
+    assert last_told(machine.run("run", "--until-idle").err) == (
         "Nothing left to do now: 1 completed, 1 skipped, 1 waits. FocusFlow is paused; `focusflow resume` goes on."
     )
 
@@ -133,11 +136,11 @@ def test_process_from_summarize_uses_the_transcript_again(machine: Machine) -> N
     told = [message for (message,) in machine.rows("SELECT message FROM job_events ORDER BY id")]
     asked = told.index("Asked for by you, anew from summarize.")
     assert _kinds(told[asked + 1 :]) == [
-        "Taken by ",
+        "Work on it begins, by ",
         "The transcript is there already: it is used again.",
-        "Summarising.",
-        "Summarised by ",
-        "Bringing it to the sinks.",
+        "Summarizing.",
+        "Summarized by ",
+        "Delivering it.",
         "Completed.",
     ]
 

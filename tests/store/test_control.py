@@ -234,7 +234,7 @@ async def test_a_call_with_two_sinks_is_told_once_that_it_is_synced_again(world:
     await world.store.process([job_id], from_step=Step.SYNC, now=world.now)
 
     told = [line.message for line in (await world.detail(job_id)).events]
-    assert told[-3:] == ["Completed.", "Retried by you.", "To be brought to the sinks again."]
+    assert told[-3:] == ["Completed.", "Retried by you.", "To be delivered again."]
 
 
 @pytest.mark.parametrize("ordered", [False, True])

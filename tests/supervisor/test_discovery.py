@@ -204,7 +204,7 @@ async def test_an_old_recording_still_waits_for_the_pages_to_come(house: House) 
     await house.discovery.tick()
 
     said = {file_id: (await house.detail(job.id)).events for file_id, job in (await house.jobs()).items()}
-    assert [line.message for line in said[ann]][1:] == ["The call lasted 121 seconds, by its sidecar."]
+    assert [line.message for line in said[ann]][1:] == ["The call lasted 121 seconds, by the recorder's details."]
     assert [line.message for line in said[ben]][1:] == ["The call lasted 120 seconds, by its size."]
 
 
