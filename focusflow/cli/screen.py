@@ -313,6 +313,7 @@ class _House:
             worker=self._worker_name,
             read_only=self._read_only is not None,
             first_start=self.purpose.first_start,
+            automatic=settings.auto.enabled,
             demo=self.purpose.demo,
             keys=screen.keys,
             theme=screen.theme,

@@ -294,7 +294,12 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
         """Say why no call is begun now, where that is so."""
         if self.engine is not None and self.engine.draining:
             return "This closes; it waits for the next start."
-        return f"Paused: {self.facts.key('resume')} goes on." if self.live.control.paused else ""
+        if self.live.control.paused:
+            return f"Paused: {self.facts.key('resume')} goes on."
+        row = self.table.row
+        if not self.facts.automatic and row is not None and row.job.requested_by is None:
+            return f"Nothing is done by itself (auto.enabled): {self.facts.key('process')} does it now."
+        return ""
 
     def on_calls_table_listed(self, message: CallsTable.Listed) -> None:
         self._furnish_once()

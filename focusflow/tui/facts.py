@@ -40,6 +40,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Nothing can be asked for: the database cannot be written, or `--read-only` was said."""
     first_start: tuple[str, ...] = ()
     """Lines that say what to configure before the work can be done here; empty: everything is."""
+    automatic: bool = True
+    """Calls are done by themselves (`auto.enabled`); else only those that somebody asks for."""
     demo: bool = False
     """The services are emulated: nothing leaves this machine and nothing costs."""
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -143,6 +143,8 @@ def _working(live: Live, facts: Facts, engine: Engine | None) -> tuple[str, str]
         return "monitor, nobody works", "$text-warning reverse"
     if engine is None:
         return f"monitor of {plain(live.worker or '')}", "$text-accent reverse"
+    if not facts.automatic:
+        return "on request", "$text-warning reverse"
     return ("demo" if facts.demo else "running"), "$text-success reverse"
 
 

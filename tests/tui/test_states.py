@@ -152,6 +152,15 @@ async def test_dialogs(opened: Opened, settle: Settle, text_of: Text, size: Size
     assert "\n=====\n".join(screens) == snapshot
 
 
+async def test_switched_off(opened: Opened, facts: Facts, settle: Settle, text_of: Text) -> None:
+    """Calls are done only when somebody asks for them, and it says so."""
+    async with opened(facts=replace(facts, automatic=False)) as pilot:
+        await pilot.press("1")
+        await settle(pilot)
+        assert text_of(pilot.app).splitlines()[0].startswith(" on request ")
+        assert "Nothing is done by itself (auto.enabled): n does it now." in text_of(pilot.app)
+
+
 @pytest.mark.parametrize("size", [(59, 24), (80, 14)])
 async def test_too_small(opened: Opened, text_of: Text, size: Size) -> None:
     """One sentence, and everything is back when there is room."""
