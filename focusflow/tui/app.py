@@ -460,9 +460,8 @@ class FocusFlowApp(GoodManners, inherit_bindings=False):
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
         """Look a key up; at once where the list has the keyboard, which would only hand it up the tree again."""
-        return await super()._check_bindings(
-            key, priority and not self.table.has_focus
-        )  # no binding of ours has priority
+        at_list = self.table.has_focus and len(self.screen_stack) == 1
+        return await super()._check_bindings(key, priority and not at_list)  # no binding of ours has priority
 
     def action_do(self, name: str) -> None:
         self.do(name)
