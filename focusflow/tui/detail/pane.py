@@ -40,8 +40,11 @@ from focusflow.tui.words import fit, symbols
 
 GATHER_SECONDS = 0.1
 """A burst of events is one repaint."""
-MOVING_SECONDS = 0.9
-"""What moves the whole pane, a log that grows without end, is painted this often: at each of the news of every second."""
+MOVING_SECONDS = 1.05
+"""What moves the whole pane, a log that grows without end, is painted this often.
+
+A little more than a second: what comes every second, and the words between, are then one picture and not two.
+"""
 NARROW = 64
 """Cells below which there is no room for columns."""
 TALL = 17
