@@ -23,6 +23,7 @@
 A vendor's exception is turned into one of these at its adapter's edge, once, with `raise ... from`.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -183,3 +184,12 @@ class UnfinishedAnswer(Transient):
         self.usage = usage
         """The tokens billed (`ports.TokenUsage`), or None where the broken stream hides them."""
         self.request_id = request_id
+
+
+def leaves_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions that *error* is made of: those of a group and of the groups in it, else itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves_of(inner)
+    else:
+        yield error

@@ -13,7 +13,7 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
-from focusflow.errors import ConfigError, FocusFlowError, cause_of
+from focusflow.errors import ConfigError, FocusFlowError, cause_of, leaves_of
 
 FILE_BYTES = 5_000_000
 FILES_KEPT = 5
@@ -112,19 +112,11 @@ class ForPrograms(logging.Formatter):
     def _led_to(self, record: logging.LogRecord) -> dict[str, object]:
         if not record.exc_info:
             return {}
-        leaves = list(_leaves(record.exc_info[1]))
+        leaves = list(leaves_of(record.exc_info[1])) if record.exc_info[1] is not None else []
         if logging.getLogger().isEnabledFor(logging.DEBUG) or not all(isinstance(e, FocusFlowError) for e in leaves):
             return {"exception": self.formatException(record.exc_info)}
         causes = [cause for error in leaves if (cause := cause_of(error))]
         return {"cause": "; ".join(causes)} if causes else {}
-
-
-def _leaves(error: BaseException | None) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    elif error is not None:
-        yield error
 
 
 class ForPeople(logging.Formatter):

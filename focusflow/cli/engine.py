@@ -1,13 +1,13 @@
 """How does the supervisor behind the screen start, go on after trouble, and stop?"""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import anyio
 
-from focusflow.errors import FocusFlowError
+from focusflow.errors import FocusFlowError, leaves_of
 from focusflow.events import Bus, LoopTicked
 from focusflow.ports import Clock
 from focusflow.wiring import Works
@@ -104,17 +104,9 @@ class HostedEngine:
 
 def _sentence(error: Exception) -> str:
     """Return what to tell people of *error*; the log keeps the traceback of what nobody expected."""
-    leaves = list(_leaves(error))
+    leaves = list(leaves_of(error))
     if expected := next((leaf for leaf in leaves if isinstance(leaf, FocusFlowError)), None):
         _log.error(str(expected), exc_info=error, extra={"loop": "start"})
         return str(expected)
     _log.critical("a mistake stopped the work behind the screen", exc_info=error)
     return f"A mistake in FocusFlow stopped the work ({type(leaves[0]).__name__}). The log has the details."
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

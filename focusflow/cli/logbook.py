@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from focusflow.config import Loaded, Settings, nearly_ours, open_to_others, secrets
-from focusflow.errors import FocusFlowError
+from focusflow.errors import FocusFlowError, leaves_of
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def keep_traceback(error: BaseException, load: Callable[[], Loaded]) -> str:
 
     It never goes onto a terminal while there is a log.
     """
-    sentence = f"A mistake in FocusFlow stopped it ({_name(error)})."
+    sentence = f"A mistake in FocusFlow stopped it ({type(next(leaves_of(error))).__name__})."
     try:
         settings = load().settings
         with logging_for(settings, quiet=True):
@@ -52,9 +52,3 @@ def keep_traceback(error: BaseException, load: Callable[[], Loaded]) -> str:
     except FocusFlowError as exc:  # without a log this is the only place left
         return f"{sentence} It could not be logged: {exc}\n{''.join(traceback.format_exception(error)).rstrip()}"
     return f"{sentence} The details are in {log_file(settings)}; nothing that was stored is lost."
-
-
-def _name(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return type(error).__name__

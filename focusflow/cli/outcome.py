@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 
-from focusflow.errors import BadRequest, ConfigError, FocusFlowError, StoreError
+from focusflow.errors import BadRequest, ConfigError, FocusFlowError, StoreError, leaves_of
 
 
 class Exit(IntEnum):
@@ -69,18 +69,10 @@ def explained(command: Callable[[], object], on_mistake: Callable[[BaseException
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BaseExceptionGroup as group:
-        return max(_told(list(_leaves(group)), on_mistake, group))
+        return max(_told(list(leaves_of(group)), on_mistake, group))
     except Exception as exc:  # noqa: BLE001  # the last resort: people get a sentence, the log gets the traceback
         return max(_told([exc], on_mistake, exc))
     return code if isinstance(code, int) else Exit.DONE
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for exc in group.exceptions:
-        if isinstance(exc, BaseExceptionGroup):
-            yield from _leaves(exc)
-        else:
-            yield exc
 
 
 def _told(
